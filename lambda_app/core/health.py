@@ -1,0 +1,149 @@
+"""Whether the platform is healthy: facts in, reasons out. No reason means healthy; each one is a sentence for people.
+
+A component that is not installed on this host is no reason: the platform may be spread over several hosts.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+LAG_LIMIT_RECORDS = 50_000
+FRESHNESS_LIMIT_SECONDS = 60.0
+
+
+class UnitKind(StrEnum):
+    """What a healthy unit of this kind looks like."""
+
+    LONG_RUNNING = "long-running"  # is active
+    SETUP = "setup"  # ran once, with success
+    TIMER = "timer"  # is active, waiting
+    JOB = "job"  # may be at work or not, but did not fail
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """A line of the table of components: its name, the units that make it, and their kinds."""
+
+    name: str
+    unit: str
+    kind: UnitKind
+    trigger: str | None = None  # the timer that starts the unit
+
+
+COMPONENTS = (
+    Component("kafka", "kafka.service", UnitKind.LONG_RUNNING),
+    Component("lambda-producer", "lambda-producer.service", UnitKind.LONG_RUNNING),
+    Component("lambda-consumer", "lambda-consumer.service", UnitKind.LONG_RUNNING),
+    Component("lambda-cron-runner", "lambda-cron-runner.service", UnitKind.JOB, trigger="lambda-cron-runner.timer"),
+    Component("lambda-csv-batch", "lambda-csv-batch.service", UnitKind.JOB),
+    Component("lambda-postgres", "postgresql@15-main.service", UnitKind.LONG_RUNNING),
+    Component("lambda-pgadmin", "lambda-pgadmin.service", UnitKind.LONG_RUNNING),
+    Component("lambda-db-setup", "lambda-db-setup.service", UnitKind.SETUP),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class UnitFacts:
+    """What systemd says of a unit; None where it says nothing, a limit of None is no limit."""
+
+    loaded: bool
+    active_state: str = "inactive"
+    sub_state: str = "dead"
+    result: str = "success"
+    memory_bytes: int | None = None
+    memory_limit_bytes: int | None = None
+    cpu_share: float | None = None  # 1.0 is one core
+    cpu_limit_share: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StreamFacts:
+    """The stream as Kafka and PostgreSQL show it."""
+
+    lag_records: int | None  # None: Kafka or PostgreSQL did not tell
+    rows_per_second: float
+    newest_age_seconds: float | None  # age of the newest stored row; None: no row yet
+    gaps: int  # how often records were lost before they were read
+
+
+@dataclass(frozen=True, slots=True)
+class JobFacts:
+    """A job of batch_jobs, as far as status shows it."""
+
+    job_id: str
+    business_date: date
+    status: str
+    attempts: int
+    rows_loaded: int | None
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformFacts:
+    """All that a verdict rests on; an error text stands in for facts that could not be had."""
+
+    units: dict[str, UnitFacts]
+    stream: StreamFacts | None
+    last_job: JobFacts | None
+    errors: tuple[str, ...] = ()
+
+
+def reasons_for_concern(facts: PlatformFacts) -> list[str]:
+    """Every reason why the platform is not healthy, in the order of the table; empty when it is."""
+    reasons = list(facts.errors)
+    for component in COMPONENTS:
+        reasons += _unit_reasons(component, facts.units)
+    if facts.stream is not None:
+        reasons += _stream_reasons(facts.stream, producing=_is_active(facts.units, "lambda-producer.service"))
+    if facts.last_job is not None and facts.last_job.status == "failed":
+        job = facts.last_job
+        reasons.append(
+            f"the last batch job {job.job_id} for {job.business_date} failed: {job.error or 'no error noted'}"
+        )
+    return reasons
+
+
+def is_absent(component: Component, units: dict[str, UnitFacts]) -> bool:
+    """Whether the component does not run on this host."""
+    return component.unit not in units or not units[component.unit].loaded
+
+
+def _is_active(units: dict[str, UnitFacts], unit: str) -> bool:
+    return unit in units and units[unit].active_state == "active"
+
+
+def _unit_reasons(component: Component, units: dict[str, UnitFacts]) -> Iterator[str]:
+    if is_absent(component, units):
+        return
+    unit = units[component.unit]
+    state = f"{unit.active_state} ({unit.sub_state})"
+    if component.kind is UnitKind.LONG_RUNNING and unit.active_state != "active":
+        yield f"{component.name} is {state}, not active{_result(unit)}"
+    if component.kind is UnitKind.SETUP and (
+        unit.active_state not in {"active", "inactive"} or unit.result != "success"
+    ):
+        yield f"{component.name} is {state}: its last run did not succeed{_result(unit)}"
+    if component.kind is UnitKind.JOB and (unit.active_state == "failed" or unit.sub_state == "auto-restart"):
+        waits = ", it is waiting to try again" if unit.sub_state == "auto-restart" else ""
+        yield f"{component.name} failed{_result(unit)}{waits}"
+    if component.trigger is not None and not _is_active(units, component.trigger):
+        yield f"{component.trigger} is not active: nothing starts {component.name} at midnight"
+
+
+def _result(unit: UnitFacts) -> str:
+    return "" if unit.result == "success" else f" (result: {unit.result})"
+
+
+def _stream_reasons(stream: StreamFacts, producing: bool) -> Iterator[str]:
+    if stream.lag_records is not None and stream.lag_records > 0 and stream.rows_per_second == 0:
+        if stream.newest_age_seconds is None or stream.newest_age_seconds > FRESHNESS_LIMIT_SECONDS:
+            yield f"the consumer is {stream.lag_records:,} records behind and does not move"
+    elif stream.lag_records is not None and stream.lag_records > LAG_LIMIT_RECORDS:
+        yield f"the consumer is {stream.lag_records:,} records behind, at {stream.rows_per_second:,.0f} rows/s"
+    if not producing:
+        return
+    if stream.newest_age_seconds is None:
+        yield "the producer runs and no row has arrived yet"
+    elif stream.newest_age_seconds > FRESHNESS_LIMIT_SECONDS:
+        yield f"the newest row is {stream.newest_age_seconds:,.0f} s old while the producer runs"

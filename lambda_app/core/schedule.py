@@ -1,0 +1,46 @@
+"""Which business dates are due, where a day begins and ends, and what becomes of a job whose attempt failed."""
+
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from enum import StrEnum
+
+MAX_ATTEMPTS = 3
+RETRY_PERIOD = timedelta(hours=2)
+
+
+class JobStatus(StrEnum):
+    """The states of a batch job, as batch_jobs.status holds them."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+def due_dates(last: date | None, today: date) -> list[date]:
+    """The closed days after `last`, oldest first; with no `last` (a fresh install) yesterday alone.
+
+    >>> [str(day) for day in due_dates(date(2026, 11, 20), today=date(2026, 11, 23))]
+    ['2026-11-21', '2026-11-22']
+    """
+    yesterday = today - timedelta(days=1)
+    first = yesterday if last is None else last + timedelta(days=1)
+    return [first + timedelta(days=number) for number in range((yesterday - first).days + 1)]
+
+
+def day_bounds(day: date, zone: tzinfo) -> tuple[datetime, datetime]:
+    """The first moment of the day and of the next one, in UTC: 23, 24 or 25 hours apart, or 0 for a skipped day.
+
+    Where midnight does not exist the day begins at the moment the clock jumps; where it comes twice, at the first.
+    """
+    return _midnight(day, zone), _midnight(day + timedelta(days=1), zone)
+
+
+def _midnight(day: date, zone: tzinfo) -> datetime:
+    return datetime.combine(day, time.min, zone).astimezone(UTC)
+
+
+def status_after_failure(attempts: int, first_start: datetime, now: datetime) -> JobStatus:
+    """Pending when the job may be tried again, failed when its attempts or its two hours are used up."""
+    if attempts >= MAX_ATTEMPTS or now - first_start >= RETRY_PERIOD:
+        return JobStatus.FAILED
+    return JobStatus.PENDING

@@ -1,0 +1,99 @@
+"""The verdict on the platform: each reason for concern, and none for what is well or not here."""
+
+from dataclasses import replace
+from datetime import date
+
+import pytest
+
+from lambda_app.core.health import COMPONENTS, JobFacts, PlatformFacts, StreamFacts, UnitFacts, reasons_for_concern
+
+ACTIVE = UnitFacts(loaded=True, active_state="active", sub_state="running")
+RESTING = UnitFacts(loaded=True)
+STREAM = StreamFacts(lag_records=12, rows_per_second=100.0, newest_age_seconds=0.3, gaps=0)
+JOB = JobFacts("BAT00007", date(2026, 11, 23), "completed", 1, 10_000, None)
+HEALTHY = PlatformFacts(
+    units={component.unit: ACTIVE for component in COMPONENTS}
+    | {"lambda-cron-runner.service": RESTING, "lambda-csv-batch.service": RESTING, "lambda-cron-runner.timer": ACTIVE},
+    stream=STREAM,
+    last_job=JOB,
+)
+
+
+def with_unit(unit: str, **changes) -> PlatformFacts:
+    return replace(HEALTHY, units=HEALTHY.units | {unit: replace(HEALTHY.units[unit], **changes)})
+
+
+def test_healthy_platform_gives_no_reason():
+    assert reasons_for_concern(HEALTHY) == []
+
+
+@pytest.mark.parametrize(
+    ("facts", "reason"),
+    [
+        (
+            with_unit("kafka.service", active_state="failed", sub_state="failed", result="oom-kill"),
+            "kafka is failed (failed), not active (result: oom-kill)",
+        ),
+        (
+            with_unit("lambda-consumer.service", active_state="activating", sub_state="auto-restart"),
+            "lambda-consumer is activating (auto-restart), not active",
+        ),
+        (
+            with_unit("lambda-db-setup.service", active_state="failed", result="exit-code"),
+            "lambda-db-setup is failed (running): its last run did not succeed (result: exit-code)",
+        ),
+        (
+            with_unit("lambda-cron-runner.timer", active_state="inactive"),
+            "lambda-cron-runner.timer is not active: nothing starts lambda-cron-runner at midnight",
+        ),
+        (
+            with_unit(
+                "lambda-csv-batch.service", active_state="activating", sub_state="auto-restart", result="exit-code"
+            ),
+            "lambda-csv-batch failed (result: exit-code), it is waiting to try again",
+        ),
+        (
+            replace(HEALTHY, stream=replace(STREAM, lag_records=5000, rows_per_second=0.0, newest_age_seconds=None)),
+            "the consumer is 5,000 records behind and does not move",
+        ),
+        (
+            replace(HEALTHY, stream=replace(STREAM, lag_records=2_000_000)),
+            "the consumer is 2,000,000 records behind, at 100 rows/s",
+        ),
+        (
+            replace(HEALTHY, stream=replace(STREAM, newest_age_seconds=4000.0)),
+            "the newest row is 4,000 s old while the producer runs",
+        ),
+        (
+            replace(HEALTHY, stream=replace(STREAM, newest_age_seconds=None)),
+            "the producer runs and no row has arrived yet",
+        ),
+        (
+            replace(HEALTHY, last_job=replace(JOB, status="failed", error="disk full")),
+            "the last batch job BAT00007 for 2026-11-23 failed: disk full",
+        ),
+        (replace(HEALTHY, stream=None, errors=("Kafka is away",)), "Kafka is away"),
+    ],
+)
+def test_each_fault_is_named(facts, reason):
+    assert reason in reasons_for_concern(facts)
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        # A batch at work, an old row while nobody produces, and a host without the component.
+        with_unit("lambda-csv-batch.service", active_state="activating", sub_state="start"),
+        replace(
+            with_unit("lambda-producer.service", loaded=False, active_state="inactive"),
+            stream=replace(STREAM, lag_records=0, rows_per_second=0.0, newest_age_seconds=90_000.0),
+        ),
+        with_unit("lambda-pgadmin.service", loaded=False, active_state="inactive"),
+        with_unit("lambda-db-setup.service", active_state="inactive", sub_state="dead"),
+        replace(HEALTHY, last_job=None),
+        # Between two chunks nothing moves for a moment.
+        replace(HEALTHY, stream=replace(STREAM, rows_per_second=0.0)),
+    ],
+)
+def test_what_is_normal_is_no_reason(facts):
+    assert reasons_for_concern(facts) == []
