@@ -1,0 +1,270 @@
+"""The only user of kafka-python: clients with the right user, and errors in the package's own classes."""
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from uuid import UUID
+
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import errors as kafka_errors
+from kafka.consumer.subscription_state import ConsumerRebalanceListener
+from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
+from kafka.structs import MemberState, OffsetAndMetadata
+
+from lambda_app import settings
+from lambda_app.errors import AccessRefused, BrokerUnavailable, InvalidConfiguration, LambdaError
+from lambda_app.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+PRODUCER = "lambda-producer"
+CONSUMER = "lambda-consumer"
+
+BOOTSTRAP_TIMEOUT_MS = 10_000
+REQUEST_TIMEOUT_MS = 15_000
+# A topic made anew is noticed by the broker's refusal at once; this is the belt to those braces.
+METADATA_AGE_MS = 30_000
+
+
+class PositionVoid(LambdaError):
+    """The broker no longer has what we want to read next: positions must be worked out again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A message as read from a partition."""
+
+    partition: int
+    offset: int
+    leader_epoch: int | None
+    # Milliseconds since 1970.
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+
+
+def open_producer(config: Settings, **options: object) -> KafkaProducer:
+    """A connected producer for the user lambda-producer; `options` are kafka-python's."""
+    return _open(KafkaProducer, config, PRODUCER, options)
+
+
+def log_ends(config: Settings) -> dict[int, int]:
+    """The offset behind the last message of each partition, with the consumer's rights."""
+    consumer = _open(KafkaConsumer, config, CONSUMER, {})
+    try:
+        with translated_errors(config):
+            partitions = _partitions(consumer, config)
+            return {tp.partition: offset for tp, offset in consumer.end_offsets(partitions, 10_000).items()}
+    finally:
+        consumer.close(autocommit=False, timeout_ms=1000)
+
+
+@contextmanager
+def translated_errors(config: Settings) -> Iterator[None]:
+    """Turns kafka-python's errors into the package's own."""
+    try:
+        yield
+    except (kafka_errors.OffsetOutOfRangeError, kafka_errors.LogTruncationError) as error:
+        raise PositionVoid(str(error)) from error
+    except kafka_errors.SaslAuthenticationFailedError as error:
+        raise AccessRefused(f"Kafka at {config.kafka_bootstrap_servers} refuses the user or password") from error
+    except kafka_errors.AuthorizationError as error:
+        raise AccessRefused(f"Kafka at {config.kafka_bootstrap_servers} refuses: {error}") from error
+    except kafka_errors.KafkaConfigurationError as error:
+        raise InvalidConfiguration(f"Kafka client: {error}") from error
+    except kafka_errors.KafkaError as error:
+        raise BrokerUnavailable(f"Kafka is away: {error}") from error
+
+
+class Subscription:
+    """Membership in the consumer group and the records of the partitions it assigns.
+
+    A partition that the group hands over is parked: nothing is read from it until `start` says where.
+    """
+
+    def __init__(self, config: Settings, client_id: str) -> None:
+        self._config = config
+        self._assigned: set[int] = set()
+        self._consumer = _open(
+            KafkaConsumer,
+            config,
+            CONSUMER,
+            {
+                "client_id": client_id,
+                "group_id": settings.KAFKA_GROUP,
+                "enable_auto_commit": False,
+                # Never jump silently: an offset out of range is ours to judge.
+                "auto_offset_reset": "none",
+                "partition_assignment_strategy": [CooperativeStickyAssignor],
+                "max_partition_fetch_bytes": settings.FETCH_PARTITION_BYTES,
+                "fetch_max_bytes": settings.FETCH_BYTES,
+                "isolation_level": "read_committed",
+            },
+        )
+        try:
+            with translated_errors(config):
+                _partitions(self._consumer, config)
+                self._consumer.subscribe([config.kafka_topic], listener=_Parking(self._consumer))
+        except BaseException:
+            self.close()
+            raise
+
+    def poll(self, timeout_seconds: float, max_records: int) -> list[Record]:
+        """The next records of the started partitions, in order within each partition."""
+        with translated_errors(self._config):
+            batches = self._consumer.poll(timeout_ms=max(0, int(timeout_seconds * 1000)), max_records=max_records)
+        return [
+            Record(r.partition, r.offset, r.leader_epoch, r.timestamp, r.key, r.value)
+            for batch in batches.values()
+            for r in batch
+        ]
+
+    def assigned(self) -> set[int]:
+        """The partitions that are ours by the group's word."""
+        return {tp.partition for tp in self._consumer.assignment()}
+
+    def joined(self) -> bool:
+        """Whether we are a member of a settled group."""
+        metadata = self._consumer.group_metadata()
+        return bool(metadata.state == MemberState.STABLE)
+
+    def start(self, positions: Mapping[int, int]) -> None:
+        """Reads these partitions from these offsets on."""
+        for partition, offset in positions.items():
+            tp = self._tp(partition)
+            self._consumer.seek(tp, offset)
+            self._consumer.resume(tp)
+
+    def park(self, partitions: Iterable[int]) -> None:
+        """Reads nothing from these partitions until they are started again."""
+        assigned = self.assigned()
+        self._consumer.pause(*(self._tp(p) for p in partitions if p in assigned))
+
+    def topic_id(self) -> UUID | None:
+        """The identity of the topic as the client knows it now: another one means it was made anew."""
+        topic_id = self._consumer._cluster.topic_id(self._config.kafka_topic)
+        return topic_id if isinstance(topic_id, UUID) else None
+
+    def log_bounds(self, partitions: Iterable[int]) -> dict[int, tuple[int, int]]:
+        """The first offset and the one behind the last, of each partition."""
+        wanted = [self._tp(p) for p in partitions]
+        with translated_errors(self._config):
+            starts = self._consumer.beginning_offsets(wanted, REQUEST_TIMEOUT_MS)
+            ends = self._consumer.end_offsets(wanted, REQUEST_TIMEOUT_MS)
+        return {tp.partition: (starts[tp], ends[tp]) for tp in wanted}
+
+    def lag(self, positions: Mapping[int, int]) -> int:
+        """Messages beyond these positions, as far as the last answers tell."""
+        assigned = self.assigned()
+        highwaters = {p: self._consumer.highwater(self._tp(p)) for p in positions if p in assigned}
+        return sum(max(0, highwaters[p] - positions[p]) for p in highwaters if highwaters[p] is not None)
+
+    def publish(self, positions: Mapping[int, int], wait_seconds: float = 0) -> None:
+        """Tells Kafka the offsets, for people who look there. Failing is no harm."""
+        offsets = {self._tp(p): OffsetAndMetadata(offset, "", -1) for p, offset in positions.items()}
+        try:
+            if wait_seconds:
+                self._consumer.commit(offsets, timeout_ms=int(wait_seconds * 1000))
+            else:
+                self._consumer.commit_async(offsets)
+        except (kafka_errors.KafkaError, AssertionError) as error:
+            logger.info("Kafka did not take the offsets for display: %s", error)
+
+    def close(self) -> None:
+        """Leaves the group."""
+        try:
+            self._consumer.close(autocommit=False, timeout_ms=2000)
+        except (kafka_errors.KafkaError, OSError) as error:
+            logger.info("Left the group without a goodbye: %s", error)
+
+    def _tp(self, partition: int) -> TopicPartition:
+        return TopicPartition(self._config.kafka_topic, partition)
+
+
+class _Parking(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Holds back what the group assigns. Runs on kafka-python's own thread: it must not block."""
+
+    def __init__(self, consumer: KafkaConsumer) -> None:
+        self._consumer = consumer
+
+    def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        for tp in assigned:
+            # A position, whichever, keeps the client from asking Kafka for one.
+            self._consumer.seek(tp, 0)
+            self._consumer.pause(tp)
+
+    def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        """The worker compares `assigned()` with what it holds."""
+
+
+def _partitions(consumer: KafkaConsumer, config: Settings) -> list[TopicPartition]:
+    topic = config.kafka_topic
+    partitions = consumer.partitions_for_topic(topic)
+    if not partitions:
+        raise AccessRefused(f"Kafka has no topic {topic}, or does not show it to this user")
+    return [TopicPartition(topic, partition) for partition in sorted(partitions)]
+
+
+def _open(client: type, config: Settings, user: str, options: Mapping[str, object]) -> KafkaConsumer:
+    bootstrap = {
+        "bootstrap_servers": config.kafka_bootstrap_servers.split(","),
+        "client_id": user,
+        "bootstrap_timeout_ms": BOOTSTRAP_TIMEOUT_MS,
+        "request_timeout_ms": REQUEST_TIMEOUT_MS,
+        "reconnect_backoff_max_ms": 2000,
+        "metadata_max_age_ms": METADATA_AGE_MS,
+        "metrics_enabled": False,
+        "allow_auto_create_topics": False,
+    }
+    if client is KafkaProducer:
+        del bootstrap["allow_auto_create_topics"]
+    with _Refusals() as refusals, translated_errors(config):
+        try:
+            return client(**bootstrap | _security(config, user) | dict(options))
+        except kafka_errors.KafkaTimeoutError as error:
+            if refusals.seen:
+                raise AccessRefused(
+                    f"Kafka at {config.kafka_bootstrap_servers} refuses the user {user}: wrong user or password",
+                ) from error
+            raise
+
+
+def _security(config: Settings, user: str) -> dict[str, object]:
+    path = settings.credential_path("kafka-" + user.removeprefix("lambda-"))
+    protocol = config.kafka_security_protocol or ("SASL_PLAINTEXT" if path else "PLAINTEXT")
+    if protocol == "PLAINTEXT":
+        return {"security_protocol": protocol}
+    if path is None:
+        raise InvalidConfiguration(f"{protocol} needs the credential kafka-{user.removeprefix('lambda-')}")
+    return {
+        "security_protocol": protocol,
+        "sasl_mechanism": settings.KAFKA_SASL_MECHANISM,
+        "sasl_plain_username": user,
+        "sasl_plain_password": path.read_text(encoding="utf-8").strip(),
+    }
+
+
+class _Refusals(logging.Handler):
+    """Listens to the client's log while it connects: an authentication that fails is said only there."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.seen = False
+
+    def __enter__(self) -> "_Refusals":
+        self._logger = logging.getLogger("kafka.net")
+        self._level = self._logger.level
+        self._logger.setLevel(logging.WARNING)
+        self._logger.addHandler(self)
+        self._propagate, self._logger.propagate = self._logger.propagate, False
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._logger.removeHandler(self)
+        self._logger.setLevel(self._level)
+        self._logger.propagate = self._propagate
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if "uthentication" in record.getMessage():
+            self.seen = True

@@ -1,0 +1,81 @@
+"""The command `lambda-app`: options, logging, and the one place where an error becomes an exit status.
+
+A subcommand is a module in `commands/` with a click command or group of the same name.
+"""
+
+import importlib
+import logging
+import sys
+
+import click
+
+from lambda_app import logs, settings
+from lambda_app.errors import LambdaError
+from lambda_app.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+COMMANDS = {
+    "batch": "Register and run the nightly CSV jobs.",
+    "consume": "Store the topic's messages in PostgreSQL.",
+    "db": "Migrate the database schema.",
+    "produce": "Send generated transactions to the topic.",
+    "status": "Show whether the platform is healthy.",
+}
+
+
+class _LazyGroup(click.Group):
+    """Imports a subcommand only when it is called: `lambda-app db` needs no Kafka client."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"lambda_app.commands.{cmd_name}")
+        command = getattr(module, cmd_name)
+        if not isinstance(command, click.Command):
+            raise TypeError(f"lambda_app.commands.{cmd_name}.{cmd_name} is no click command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(COMMANDS.items()))
+
+
+@click.group(cls=_LazyGroup, context_settings={"auto_envvar_prefix": "LAMBDA", "show_default": True})
+@click.option(
+    "--kafka-bootstrap-servers", default=settings.KAFKA_BOOTSTRAP_SERVERS, help="Brokers, host:port,host:port."
+)
+@click.option("--kafka-topic", default=settings.KAFKA_TOPIC, help="Topic of the transactions.")
+@click.option(
+    "--kafka-security-protocol",
+    type=click.Choice(["PLAINTEXT", "SASL_PLAINTEXT"]),
+    help="Default: SASL_PLAINTEXT when the credential is there, else PLAINTEXT.",
+)
+@click.option("--verbose", is_flag=True, help="Log details.")
+@click.version_option(package_name="lambda-app")
+@click.pass_context
+def app(
+    context: click.Context,
+    kafka_bootstrap_servers: str,
+    kafka_topic: str,
+    kafka_security_protocol: str | None,
+    verbose: bool,
+) -> None:
+    """Programs of the Lambda data platform.
+
+    Each option is also an environment variable: LAMBDA_KAFKA_TOPIC, LAMBDA_CONSUME_WORKERS, ...
+    """
+    logs.configure(verbose)
+    context.obj = Settings(kafka_bootstrap_servers, kafka_topic, kafka_security_protocol)
+
+
+def main() -> None:
+    """Runs the command; ends the process."""
+    try:
+        app(standalone_mode=True)
+    except LambdaError as error:
+        logger.error("%s", error)  # noqa: TRY400 - one clear line, no traceback
+        sys.exit(error.exit_status)

@@ -1,0 +1,51 @@
+"""`lambda-app db migrate | status`: the schema of the database."""
+
+import logging
+
+import click
+
+from lambda_app import migrations, settings
+from lambda_app.clock import Clock, SystemClock
+from lambda_app.core.backoff import Backoff
+from lambda_app.errors import RetryableError
+
+logger = logging.getLogger(__name__)
+
+
+@click.group()
+def db() -> None:
+    """Migrate the database schema."""
+
+
+@db.command()
+@click.option("--wait-seconds", default=settings.MIGRATE_WAIT_SECONDS, help="How long to wait for PostgreSQL.")
+def migrate(wait_seconds: float) -> None:
+    """Apply the migrations that are missing; safe to run twice and at once."""
+    applied = _migrate_when_there(wait_seconds, SystemClock())
+    for name in applied:
+        click.echo(f"applied {name}")
+    click.echo(f"the schema is up to date ({len(applied)} migrations applied now)")
+
+
+@db.command()
+def status() -> None:
+    """List the migrations; exit status 1 when one is missing."""
+    rows = migrations.list_migrations()
+    for name, applied in rows:
+        click.echo(f"{'applied' if applied else 'missing'} {name}")
+    if not all(applied for _, applied in rows):
+        raise click.exceptions.Exit(1)
+
+
+def _migrate_when_there(wait_seconds: float, clock: Clock) -> list[str]:
+    backoff = Backoff(settings.BACKOFF_FIRST_SECONDS, settings.BACKOFF_CAP_SECONDS)
+    deadline = clock.monotonic() + wait_seconds
+    while True:
+        try:
+            return migrations.migrate()
+        except RetryableError as error:
+            delay = backoff.next_delay()
+            if clock.monotonic() + delay > deadline:
+                raise
+            logger.warning("Waiting for PostgreSQL: %s", error)
+            clock.sleep(delay)

@@ -1,0 +1,1 @@
+"""Decisions without side effects: no socket, file, clock or environment in here."""

@@ -1,0 +1,133 @@
+"""The only user of psycopg2: connections, error classes, and the named queries of `sql/queries/`.
+
+Who connects is a libpq service (PGSERVICEFILE), its password a passfile among the credentials: no secret passes here.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache
+from importlib import resources
+
+import psycopg2
+import psycopg2.errors
+from psycopg2.extensions import TRANSACTION_STATUS_IDLE, connection
+
+from lambda_app import settings
+from lambda_app.errors import AccessRefused, DatabaseUnavailable, InvalidConfiguration
+
+__all__ = ["BATCH", "OWNER", "READER", "STREAM", "Connection", "connect", "fetch_all", "queries", "transaction"]
+
+Connection = connection
+
+OWNER = "lambda-owner"
+STREAM = "lambda-stream"
+BATCH = "lambda-batch"
+READER = "lambda-reader"
+
+_REFUSALS = re.compile(
+    r"authentication failed|no password supplied|no pg_hba\.conf entry"
+    r"|role .* does not exist|database .* does not exist|permission denied",
+)
+_MISCONFIGURATIONS = re.compile(
+    r"definition of service .* not found|service file .* not found|invalid connection option"
+)
+
+
+def connect(service: str, application_name: str = "lambda-app") -> Connection:
+    """Connects as a libpq service such as `lambda-stream`.
+
+    Raises DatabaseUnavailable when trying again can help, AccessRefused or InvalidConfiguration when it cannot.
+    """
+    options = {
+        "service": service,
+        "application_name": application_name,
+        "connect_timeout": str(settings.CONNECT_TIMEOUT_SECONDS),
+        # A peer that vanished is noticed within a minute, not after two hours.
+        "keepalives_idle": "10",
+        "keepalives_interval": "5",
+        "keepalives_count": "3",
+        "tcp_user_timeout": "30000",
+    }
+    passfile = settings.credential_path("pgpass-" + service.removeprefix("lambda-"))
+    if passfile:
+        options["passfile"] = str(passfile)
+    with translated_errors():
+        return psycopg2.connect("", connection_factory=connection, cursor_factory=None, **options)
+
+
+@contextmanager
+def translated_errors() -> Iterator[None]:
+    """Turns psycopg2's errors about the server (not about a statement's values) into the package's own."""
+    try:
+        yield
+    except psycopg2.errors.InsufficientPrivilege as error:
+        raise AccessRefused(f"PostgreSQL refuses: {_first_line(error)}") from error
+    except (
+        psycopg2.errors.UndefinedTable,
+        psycopg2.errors.InvalidSchemaName,
+        psycopg2.errors.UndefinedFunction,
+    ) as error:
+        raise AccessRefused(f"PostgreSQL lacks the schema ({_first_line(error)}): run lambda-app db migrate") from error
+    except psycopg2.InterfaceError as error:
+        raise DatabaseUnavailable(f"PostgreSQL is away: {_first_line(error)}") from error
+    except psycopg2.OperationalError as error:
+        text = str(error)
+        if error.pgcode is None and _MISCONFIGURATIONS.search(text):
+            raise InvalidConfiguration(f"PostgreSQL connection: {_first_line(error)}") from error
+        if error.pgcode is None and _REFUSALS.search(text):
+            raise AccessRefused(f"PostgreSQL refuses: {_first_line(error)}") from error
+        raise DatabaseUnavailable(f"PostgreSQL is away: {_first_line(error)}") from error
+
+
+@contextmanager
+def transaction(connection: Connection) -> Iterator[None]:
+    """Commits at the end, rolls back on an exception; errors are translated."""
+    with translated_errors():
+        try:
+            yield
+            connection.commit()
+        except BaseException:
+            _roll_back(connection)
+            raise
+
+
+def fetch_all(
+    connection: Connection, query: str, values: Mapping[str, object] | Sequence[object] | None = None
+) -> list[tuple[object, ...]]:
+    """Runs a query inside the caller's transaction and returns its rows."""
+    with connection.cursor() as cursor:
+        cursor.execute(query, values)
+        return cursor.fetchall() if cursor.description else []
+
+
+@cache
+def queries(noun: str) -> Mapping[str, str]:
+    """The named queries of sql/queries/NOUN.sql, each below a line `-- name --`."""
+    text = resources.files("lambda_app").joinpath(f"sql/queries/{noun}.sql").read_text(encoding="utf-8")
+    parts = re.split(r"^-- (\w+) --\n", text, flags=re.MULTILINE)[1:]
+    return {name: query.strip() for name, query in zip(parts[::2], parts[1::2], strict=True)}
+
+
+def time_zone_name(connection: Connection) -> str:
+    """The zone that cuts the days: the database's own setting, which no client may have overridden."""
+    rows = fetch_all(connection, "SELECT lambda.time_zone()")
+    return str(rows[0][0])
+
+
+def is_idle(connection: Connection) -> bool:
+    """Whether no transaction is open."""
+    return connection.info.transaction_status == TRANSACTION_STATUS_IDLE
+
+
+def _roll_back(connection: Connection) -> None:
+    # The connection may be what broke: the error that brought us here says so better.
+    try:
+        connection.rollback()
+    except psycopg2.Error:
+        connection.close()
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

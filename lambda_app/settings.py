@@ -1,0 +1,49 @@
+"""Every default, with its unit, and the settings all subcommands share."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+KAFKA_BOOTSTRAP_SERVERS = "localhost:9092"
+KAFKA_TOPIC = "transactions"
+# Only assigns partitions: positions are in the table stream_offsets.
+KAFKA_GROUP = "lambda-consumer"
+KAFKA_SASL_MECHANISM = "SCRAM-SHA-512"
+
+CONSUME_WORKERS = 2
+CHUNK_RECORDS = 20_000
+# A chunk ends by its bytes too: memory stays bounded whatever the message sizes.
+CHUNK_BYTES = 16 * 1024 * 1024
+# A quiet stream is stored within 100 ms: the database gets the other half.
+CHUNK_AGE_SECONDS = 0.05
+FETCH_PARTITION_BYTES = 1024 * 1024
+FETCH_BYTES = 8 * 1024 * 1024
+# Kafka's copy of the offsets is for people (kafka-consumer-groups); nobody reads it back.
+KAFKA_COMMIT_SECONDS = 5.0
+
+BACKOFF_FIRST_SECONDS = 0.1
+BACKOFF_CAP_SECONDS = 5.0
+CONNECT_TIMEOUT_SECONDS = 10
+# `db migrate` waits this long for PostgreSQL, then fails.
+MIGRATE_WAIT_SECONDS = 300.0
+# A worker that says nothing for so long hangs: the watchdog is then no longer fed.
+HEARTBEAT_TIMEOUT_SECONDS = 30.0
+STATUS_SECONDS = 1.0
+DRAIN_TIMEOUT_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What every subcommand may need; `cli.py` fills it from options and environment."""
+
+    kafka_bootstrap_servers: str = KAFKA_BOOTSTRAP_SERVERS
+    kafka_topic: str = KAFKA_TOPIC
+    # PLAINTEXT, SASL_PLAINTEXT, or None: SASL_PLAINTEXT exactly when the user's credential is there.
+    kafka_security_protocol: str | None = None
+
+
+def credential_path(name: str) -> Path | None:
+    """The file of a credential (systemd's LoadCredential=), None when it was not given to this process."""
+    directory = os.environ.get("CREDENTIALS_DIRECTORY")
+    path = Path(directory, name) if directory else None
+    return path if path and path.is_file() else None

@@ -1,0 +1,27 @@
+-- ensure_partition --
+-- Makes the partition of a day unless it is there.
+SELECT lambda.ensure_partition(%(day)s);
+
+-- create_chunk_table --
+-- Where a chunk is put down when some of its rows may be stored already.
+CREATE TEMPORARY TABLE IF NOT EXISTS chunk (
+    line bigint GENERATED ALWAYS AS IDENTITY, LIKE lambda.transactions INCLUDING DEFAULTS
+) ON COMMIT DELETE ROWS;
+
+-- insert_chunk --
+-- Moves the chunk over; of rows with one key the first is stored.
+INSERT INTO lambda.transactions (
+    job_id, transaction_id, account_id, transaction_type, amount, event_time,
+    merchant_category, location, card_present, risk_score, ingestion_type, ingested_at
+)
+SELECT
+    job_id, transaction_id, account_id, transaction_type, amount, event_time,
+    merchant_category, location, card_present, risk_score, ingestion_type, ingested_at
+FROM chunk
+ORDER BY line
+ON CONFLICT ON CONSTRAINT transactions_pkey DO NOTHING;
+
+-- insert_dead_letters --
+-- Keeps what was not valid.
+INSERT INTO lambda.dead_letters (topic, partition, "offset", file, line, raw, reason)
+VALUES %s;

@@ -1,0 +1,182 @@
+"""Rows into PostgreSQL: the one function behind the stream and the batch.
+
+Everything here runs inside the caller's transaction; nothing here commits.
+"""
+
+import io
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import psycopg2
+import psycopg2.errors
+from psycopg2.extras import execute_values
+
+from lambda_app.core.copy_text import COLUMNS, encode_rows
+from lambda_app.core.message import Transaction
+from lambda_app.database import Connection, queries
+
+_COLUMN_LIST = ", ".join(COLUMNS)
+_COPY_BUFFER_BYTES = 1024 * 1024
+# 2000-01-01 in UTC is still the day before in the west.
+_FIRST_DAY = date(1999, 12, 31)
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A row that passed our checks and PostgreSQL refused all the same."""
+
+    # Its place in the rows given to `store_chunk`.
+    index: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class StoreResult:
+    """What became of the rows of a chunk: the three add up to its length."""
+
+    stored: int
+    # Rows whose (event_time, transaction_id) was there already, or twice in the chunk.
+    duplicate: int
+    refused: tuple[Refusal, ...] = ()
+
+
+@dataclass(frozen=True)
+class DeadLetter:
+    """What was not valid and where it came from: topic, partition and offset, or file and line."""
+
+    reason: str
+    # None for a message without a value.
+    raw: bytes | None
+    topic: str | None = None
+    partition: int | None = None
+    offset: int | None = None
+    file: str | None = None
+    line: int | None = None
+
+
+def session_zone(connection: Connection) -> ZoneInfo:
+    """The time zone that cuts the days; asks nothing over the wire."""
+    return ZoneInfo(connection.info.parameter_status("TimeZone") or "UTC")
+
+
+def split_by_day(rows: Iterable[Transaction], zone: ZoneInfo) -> dict[date, list[Transaction]]:
+    """The rows of each day of that zone, in their order."""
+    days: dict[date, list[Transaction]] = {}
+    # Neighbours are of one day nearly always: its bounds are compared, not each date worked out.
+    start = end = datetime.min.replace(tzinfo=UTC)
+    day_rows: list[Transaction] = []
+    for row in rows:
+        if not start <= row.event_time < end:
+            day = row.event_time.astimezone(zone).date()
+            start, end = _midnight(day, zone), _midnight(day + timedelta(days=1), zone)
+            day_rows = days.setdefault(day, [])
+        day_rows.append(row)
+    return days
+
+
+def store_chunk(
+    connection: Connection,
+    rows: Sequence[Transaction],
+    ingestion_type: str,
+    expect_duplicates: bool = False,
+) -> StoreResult:
+    """Stores the rows that are not there yet, and says what became of each.
+
+    Fast path: COPY straight into the partitions. When a row turns out to be stored already, and at once with
+    `expect_duplicates`, all go by a temporary table. A row that PostgreSQL refuses is reported, the others are stored.
+    """
+    if not rows:
+        return StoreResult(0, 0)
+    zone = session_zone(connection)
+    try:
+        with _savepoint(connection):
+            if expect_duplicates:
+                return _store_new(connection, rows, zone, ingestion_type)
+            _copy_into_partitions(connection, split_by_day(rows, zone), ingestion_type)
+            return StoreResult(len(rows), 0)
+    except psycopg2.errors.UndefinedTable:
+        with _savepoint(connection):
+            ensure_partitions(connection, split_by_day(rows, zone))
+        return store_chunk(connection, rows, ingestion_type, expect_duplicates)
+    except (psycopg2.DataError, psycopg2.IntegrityError) as error:
+        if not expect_duplicates:
+            return store_chunk(connection, rows, ingestion_type, expect_duplicates=True)
+        if len(rows) == 1:
+            return StoreResult(0, 0, (Refusal(0, f"PostgreSQL refuses it: {error.diag.message_primary}"),))
+    return _store_halves(connection, rows, ingestion_type)
+
+
+def ensure_partitions(connection: Connection, days: Iterable[date]) -> None:
+    """Makes the partitions of these days unless they are there. Commit soon: other makers of partitions wait."""
+    with connection.cursor() as cursor:
+        for day in sorted(days):
+            cursor.execute(queries("storage")["ensure_partition"], {"day": day})
+
+
+def record_dead_letters(connection: Connection, letters: Sequence[DeadLetter]) -> None:
+    """Writes dead letters."""
+    if not letters:
+        return
+    with connection.cursor() as cursor:
+        execute_values(
+            cursor,
+            queries("storage")["insert_dead_letters"],
+            [(x.topic, x.partition, x.offset, x.file, x.line, x.raw, x.reason.replace("\0", "\\0")) for x in letters],
+            page_size=100,
+        )
+
+
+def _copy_into_partitions(
+    connection: Connection, days: Mapping[date, Sequence[Transaction]], ingestion_type: str
+) -> None:
+    for day, rows in days.items():
+        _copy(connection, f"lambda.transactions_{day:%Y%m%d}", rows, ingestion_type)
+
+
+def _store_new(connection: Connection, rows: Sequence[Transaction], zone: ZoneInfo, ingestion_type: str) -> StoreResult:
+    # A day that begins twice (clocks go back at midnight) is cut a little otherwise by PostgreSQL: its neighbours too.
+    days = {day + timedelta(days=shift) for day in split_by_day(rows, zone) for shift in (-1, 0)}
+    ensure_partitions(connection, {day for day in days if day >= _FIRST_DAY})
+    with connection.cursor() as cursor:
+        cursor.execute(queries("storage")["create_chunk_table"])
+        cursor.execute("TRUNCATE chunk")
+        _copy(connection, "pg_temp.chunk", rows, ingestion_type)
+        cursor.execute(queries("storage")["insert_chunk"])
+        stored = cursor.rowcount
+    return StoreResult(stored, len(rows) - stored)
+
+
+def _store_halves(connection: Connection, rows: Sequence[Transaction], ingestion_type: str) -> StoreResult:
+    middle = len(rows) // 2
+    left = store_chunk(connection, rows[:middle], ingestion_type, expect_duplicates=True)
+    right = store_chunk(connection, rows[middle:], ingestion_type, expect_duplicates=True)
+    moved = tuple(Refusal(middle + refusal.index, refusal.reason) for refusal in right.refused)
+    return StoreResult(left.stored + right.stored, left.duplicate + right.duplicate, left.refused + moved)
+
+
+def _copy(connection: Connection, table: str, rows: Iterable[Transaction], ingestion_type: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.copy_expert(
+            f"COPY {table} ({_COLUMN_LIST}) FROM STDIN",
+            io.BytesIO(encode_rows(rows, ingestion_type)),
+            size=_COPY_BUFFER_BYTES,
+        )
+
+
+@contextmanager
+def _savepoint(connection: Connection) -> Iterator[None]:
+    with connection.cursor() as cursor:
+        cursor.execute("SAVEPOINT chunk")
+        try:
+            yield
+        except (psycopg2.DataError, psycopg2.IntegrityError, psycopg2.ProgrammingError):
+            cursor.execute("ROLLBACK TO SAVEPOINT chunk")
+            raise
+        cursor.execute("RELEASE SAVEPOINT chunk")
+
+
+def _midnight(day: date, zone: ZoneInfo) -> datetime:
+    return datetime.combine(day, time(0), zone).astimezone(UTC)
