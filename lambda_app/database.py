@@ -25,6 +25,9 @@ STREAM = "lambda-stream"
 BATCH = "lambda-batch"
 READER = "lambda-reader"
 
+# What a statement fails with that `translated_errors` leaves as it is.
+Error = psycopg2.Error
+
 _REFUSALS = re.compile(
     r"authentication failed|no password supplied|no pg_hba\.conf entry"
     r"|role .* does not exist|database .* does not exist|permission denied",

@@ -16,10 +16,18 @@ CHUNK_RECORDS = 20_000
 CHUNK_BYTES = 16 * 1024 * 1024
 # A quiet stream is stored within 100 ms: the database gets the other half.
 CHUNK_AGE_SECONDS = 0.05
+# After a repetition so many chunks go by the temporary table: a COPY that fails leaves dead rows.
+CAUTIOUS_CHUNKS = 20
 FETCH_PARTITION_BYTES = 1024 * 1024
 FETCH_BYTES = 8 * 1024 * 1024
 # Kafka's copy of the offsets is for people (kafka-consumer-groups); nobody reads it back.
 KAFKA_COMMIT_SECONDS = 5.0
+
+# Records a second; 0 is as fast as possible.
+PRODUCE_RATE = 100.0
+# Rows of a generated file.
+BATCH_FILE_ROWS = 10_000
+BATCH_CHUNK_ROWS = 20_000
 
 BACKOFF_FIRST_SECONDS = 0.1
 BACKOFF_CAP_SECONDS = 5.0
@@ -47,3 +55,8 @@ def credential_path(name: str) -> Path | None:
     directory = os.environ.get("CREDENTIALS_DIRECTORY")
     path = Path(directory, name) if directory else None
     return path if path and path.is_file() else None
+
+
+def batch_directory() -> Path:
+    """Where the batch keeps the files it generates (systemd's StateDirectory=)."""
+    return Path(os.environ.get("STATE_DIRECTORY", "/var/lib/lambda/batch"), "generated")

@@ -8,12 +8,13 @@ import json
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, date, datetime, tzinfo
 from typing import NamedTuple
 
 from faker import Faker
 
-from lambda_app.core.identifiers import TransactionIds
+from lambda_app.core.identifiers import PROCESS_BITS, TransactionIds
+from lambda_app.core.schedule import day_bounds
 
 TRANSACTION_TYPES = ("purchase", "withdrawal", "transfer", "refund", "deposit")
 TYPE_WEIGHTS = (70, 10, 10, 4, 6)
@@ -144,3 +145,14 @@ def render_message(transaction: GeneratedTransaction) -> bytes:
         f'"amount":{amount},"event_time":"{event_time}",{merchant.json_members},'
         f'"card_present":{"true" if card_present else "false"},"risk_score":{risk_score}}}'
     ).encode()
+
+
+def generate_day(pools: Pools, day: date, zone: tzinfo, count: int) -> Iterator[GeneratedTransaction]:
+    """`count` transactions spread over a day of the zone, in the order of their times; the same for the same day."""
+    seed = day.toordinal()
+    rng = random.Random(seed)  # noqa: S311
+    start, end = (int(bound.timestamp() * 1000) for bound in day_bounds(day, zone))
+    generator = TransactionGenerator(pools, TransactionIds(process=rng.getrandbits(PROCESS_BITS)), seed, zone)
+    moments = sorted(rng.randrange(start, end) for _ in range(count)) if start < end else []
+    for moment in moments:
+        yield from generator.generate(moment, 1)

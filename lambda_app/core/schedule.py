@@ -1,5 +1,6 @@
 """Which business dates are due, where a day begins and ends, and what becomes of a job whose attempt failed."""
 
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from enum import StrEnum
 
@@ -14,6 +15,19 @@ class JobStatus(StrEnum):
     RUNNING = "running"
     COMPLETED = "completed"
     FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job that is to be run."""
+
+    id: int
+    job_id: str
+    business_date: date
+    source: str
+    status: str
+    attempts: int
+    started_at: datetime | None  # its first start
 
 
 def due_dates(last: date | None, today: date) -> list[date]:

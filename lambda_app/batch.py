@@ -1,0 +1,198 @@
+"""The nightly batch: registers the due dates as jobs and runs them, oldest first, one run at a time.
+
+A job's rows, its dead letters and its completion are one transaction: killed at any moment it is loaded or it is not.
+PostgreSQL being away is waited for and counts as no attempt; a start that was killed counts as one.
+"""
+
+import logging
+from contextlib import closing
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, cast
+from zoneinfo import ZoneInfo
+
+from lambda_app import database, settings
+from lambda_app.batch_files import FileCounts, load_file, write_generated_file
+from lambda_app.clock import Clock
+from lambda_app.core.backoff import Backoff
+from lambda_app.core.schedule import MAX_ATTEMPTS, Job, JobStatus, due_dates, status_after_failure
+from lambda_app.database import Connection, queries, transaction
+from lambda_app.errors import DatabaseUnavailable, LambdaError, RetryableError
+
+logger = logging.getLogger(__name__)
+
+# The source of the jobs whose file the platform generates itself.
+GENERATED = "generated"
+# A killed run's lock ends when PostgreSQL notices; a run that is really at work takes longer.
+LOCK_WAIT_SECONDS = 30.0
+LOCK_POLL_SECONDS = 0.5
+
+
+def connect_patiently(clock: Clock) -> Connection:
+    """A connection of the batch role; waits, with growing delays, while PostgreSQL is away."""
+    backoff = Backoff(settings.BACKOFF_FIRST_SECONDS, settings.BACKOFF_CAP_SECONDS)
+    while True:
+        try:
+            return _connect()
+        except DatabaseUnavailable as error:
+            logger.warning("Waiting for PostgreSQL: %s", error)
+            clock.sleep(backoff.next_delay())
+
+
+def schedule_due_jobs(connection: Connection) -> list[str]:
+    """Registers each due date that is not registered yet, as a pending job; returns the new job ids."""
+    with transaction(connection):
+        [(today,)] = _query(connection, "today")
+        [(last,)] = _query(connection, "last_business_date", source=GENERATED)
+        return [job_id for day in due_dates(last, today) if (job_id := _register(connection, day))]
+
+
+def schedule_date(connection: Connection, day: date) -> str | None:
+    """Registers one date, or gives a failed job its attempts back; None when its job is at work or done."""
+    with transaction(connection):
+        [(today,)] = _query(connection, "today")
+        if day >= today:
+            raise LambdaError(f"{day} has not ended yet: only closed days are loaded")
+        reopened = _query(connection, "reopen_failed_job", source=GENERATED, business_date=day)
+        return str(reopened[0][0]) if reopened else _register(connection, day)
+
+
+def list_jobs(connection: Connection, limit: int) -> list[tuple[Any, ...]]:
+    """The newest jobs, newest first: the columns of list_jobs in batch.sql."""
+    with transaction(connection):
+        return _query(connection, "list_jobs", limit=limit)
+
+
+class BatchRun:
+    """One call of `batch run`: does every job that is pending, each at most once."""
+
+    def __init__(self, directory: Path, clock: Clock) -> None:
+        self._directory = directory
+        self._clock = clock
+        self._done: list[int] = []
+        # The job whose attempt an outage of PostgreSQL broke off: it goes on with the same attempt.
+        self._interrupted: int | None = None
+        self._first_starts: list[datetime] = []
+        self._to_retry: list[str] = []
+
+    def run(self) -> None:
+        """Raises RetryableError when a job is to be tried again later, LambdaError when one was given up."""
+        while True:
+            try:
+                with closing(connect_patiently(self._clock)) as connection:
+                    if not self._lock(connection):
+                        logger.warning("Another batch run is at work: nothing to do for this one")
+                        return
+                    self._run_jobs(connection)
+                    failed = self._failed_jobs(connection)
+                break
+            except DatabaseUnavailable as error:
+                logger.warning("The batch goes on when PostgreSQL is back: %s", error)
+                self._clock.sleep(settings.BACKOFF_CAP_SECONDS)
+        if self._to_retry:
+            raise RetryableError(f"to be tried again: {', '.join(self._to_retry)}")
+        if failed:
+            raise LambdaError(f"given up: {', '.join(failed)}; lambda-app batch list shows why")
+
+    def _lock(self, connection: Connection) -> bool:
+        deadline = self._clock.monotonic() + LOCK_WAIT_SECONDS
+        while True:
+            with transaction(connection):
+                [(locked,)] = _query(connection, "try_lock")
+            if locked or self._clock.monotonic() >= deadline:
+                return bool(locked)
+            self._clock.sleep(LOCK_POLL_SECONDS)
+
+    def _run_jobs(self, connection: Connection) -> None:
+        while True:
+            with transaction(connection):
+                rows = _query(connection, "jobs_to_run", done=self._done)
+            if not rows:
+                return
+            job = Job(*rows[0])
+            if job.status == JobStatus.RUNNING and job.id != self._interrupted and job.attempts >= MAX_ATTEMPTS:
+                self._end_attempt(connection, job, JobStatus.FAILED, f"killed in attempt {job.attempts}")
+            else:
+                self._attempt(connection, job)
+            self._done.append(job.id)
+
+    def _attempt(self, connection: Connection, job: Job) -> None:
+        attempts = job.attempts if job.id == self._interrupted else job.attempts + 1
+        self._interrupted = job.id
+        with transaction(connection):
+            [(first_start,)] = _query(connection, "start_job", id=job.id, attempts=attempts)
+        self._first_starts.append(first_start)
+        started = self._clock.monotonic()
+        try:
+            counts = self._load(connection, job)
+        except (LambdaError, database.Error, OSError) as error:
+            # An outage breaks the connection; whatever PostgreSQL says on a whole one is about this job.
+            if isinstance(error, DatabaseUnavailable) and connection.closed:
+                raise
+            self._give_back(connection, job, attempts, first_start, error)
+        else:
+            seconds = self._clock.monotonic() - started
+            logger.info(
+                "%s for %s completed in %.1f s: read %d, loaded %d, duplicate %d, rejected %d",
+                job.job_id,
+                job.business_date,
+                seconds,
+                counts.read,
+                counts.loaded,
+                counts.duplicate,
+                counts.rejected,
+                extra={"job_id": job.job_id, "business_date": job.business_date, "rows_loaded": counts.loaded},
+            )
+
+    def _load(self, connection: Connection, job: Job) -> FileCounts:
+        with transaction(connection):
+            zone = ZoneInfo(database.time_zone_name(connection))
+        path = write_generated_file(self._directory, job.business_date, zone)
+        with closing(_connect()) as partition_maker, transaction(connection):
+            counts = load_file(connection, partition_maker, path, job.job_id, self._clock.now())
+            _query(
+                connection,
+                "complete_job",
+                id=job.id,
+                rows_read=counts.read,
+                rows_loaded=counts.loaded,
+                rows_duplicate=counts.duplicate,
+                rows_rejected=counts.rejected,
+            )
+        return counts
+
+    def _give_back(
+        self, connection: Connection, job: Job, attempts: int, first_start: datetime, error: Exception
+    ) -> None:
+        text = " ".join(str(error).split()) or type(error).__name__
+        status = status_after_failure(attempts, first_start, self._clock.now())
+        self._end_attempt(connection, job, status, f"attempt {attempts} of {MAX_ATTEMPTS}: {text}")
+
+    def _end_attempt(self, connection: Connection, job: Job, status: JobStatus, error: str) -> None:
+        with transaction(connection):
+            _query(connection, "end_attempt", id=job.id, status=status, error=error)
+        if status is JobStatus.PENDING:
+            self._to_retry.append(job.job_id)
+        elif job.started_at:
+            self._first_starts.append(job.started_at)
+        logger.error("%s for %s is %s: %s", job.job_id, job.business_date, status, error, extra={"job_id": job.job_id})
+
+    def _failed_jobs(self, connection: Connection) -> list[str]:
+        """The jobs given up by this run, or by the one that it is the retry of."""
+        if not self._first_starts:
+            return []
+        with transaction(connection):
+            return [job_id for (job_id,) in _query(connection, "failed_since", since=min(self._first_starts))]
+
+
+def _connect() -> Connection:
+    return database.connect(database.BATCH, "lambda-csv-batch")
+
+
+def _register(connection: Connection, day: date) -> str | None:
+    rows = _query(connection, "register_job", source=GENERATED, business_date=day)
+    return str(rows[0][0]) if rows else None
+
+
+def _query(connection: Connection, name: str, **values: object) -> list[tuple[Any, ...]]:
+    return cast("list[tuple[Any, ...]]", database.fetch_all(connection, queries("batch")[name], values))

@@ -1,0 +1,85 @@
+"""`lambda-app batch schedule | run | list`: the nightly CSV jobs."""
+
+import logging
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from lambda_app import batch as jobs
+from lambda_app import settings
+from lambda_app.clock import SystemClock
+
+logger = logging.getLogger(__name__)
+
+STATUS_STYLES = {"completed": "green", "failed": "red", "running": "yellow"}
+
+
+@click.group()
+def batch() -> None:
+    """Register and run the nightly CSV jobs."""
+
+
+@batch.command()
+@click.option(
+    "--date",
+    "day",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="Register this closed day alone, or give its failed job three new attempts.",
+)
+def schedule(day: datetime | None) -> None:
+    """Register each closed day that has no job yet as pending; a fresh platform begins with yesterday."""
+    with closing(jobs.connect_patiently(SystemClock())) as connection:
+        if day is None:
+            registered = jobs.schedule_due_jobs(connection)
+        else:
+            job_id = jobs.schedule_date(connection, day.date())
+            registered = [job_id] if job_id else []
+    for job_id in registered:
+        logger.info("%s is pending", job_id, extra={"job_id": job_id})
+    if not registered:
+        logger.info("No job is due")
+
+
+@batch.command()
+@click.option(
+    "--directory",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=settings.batch_directory,
+    show_default="$STATE_DIRECTORY/generated",
+    help="Where the generated files are kept.",
+)
+def run(directory: Path) -> None:
+    """Load the pending jobs, oldest first.
+
+    Exit status 75: a job failed and is to be tried again, three times within two hours; 1: a job was given up.
+    """
+    jobs.BatchRun(directory, SystemClock()).run()
+
+
+@batch.command("list")
+@click.option("--limit", default=30, help="How many of the newest jobs.")
+def list_command(limit: int) -> None:
+    """Show the newest jobs."""
+    with closing(jobs.connect_patiently(SystemClock())) as connection:
+        rows = jobs.list_jobs(connection, limit)
+    table = Table("job", "date", "source", "status", "attempts", "read", "loaded", "duplicate", "rejected", "seconds")
+    table.add_column("error", overflow="fold")
+    for job_id, day, source, status, attempts, *counts, started_at, finished_at, error in rows:
+        style = STATUS_STYLES.get(status, "")
+        seconds = f"{(finished_at - started_at).total_seconds():.1f}" if started_at and finished_at else ""
+        figures = ["" if count is None else f"{count:,}" for count in counts]
+        table.add_row(
+            job_id,
+            str(day),
+            source,
+            f"[{style}]{status}[/]" if style else status,
+            str(attempts),
+            *figures,
+            seconds,
+            error,
+        )
+    Console().print(table)

@@ -1,0 +1,72 @@
+-- today --
+-- The date it is now where the platform's days are cut.
+SELECT (now() AT TIME ZONE lambda.time_zone())::date;
+
+-- last_business_date --
+-- The newest date that is registered.
+SELECT max(business_date) FROM lambda.batch_jobs WHERE source = %(source)s;
+
+-- register_job --
+-- Registers a date unless it is registered already.
+INSERT INTO lambda.batch_jobs (source, business_date)
+VALUES (%(source)s, %(business_date)s)
+ON CONFLICT ON CONSTRAINT batch_jobs_source_business_date_key DO NOTHING
+RETURNING job_id;
+
+-- reopen_failed_job --
+-- Gives a job that was given up its attempts back.
+UPDATE lambda.batch_jobs
+SET status = 'pending', attempts = 0, error = NULL, started_at = NULL, finished_at = NULL
+WHERE source = %(source)s AND business_date = %(business_date)s AND status = 'failed'
+RETURNING job_id;
+
+-- try_lock --
+-- One run at a time, until the connection ends. Class 2: batch runs.
+SELECT pg_try_advisory_lock(2, 0);
+
+-- jobs_to_run --
+-- Oldest first. Whoever holds the lock and finds a running job knows that its runner was killed.
+SELECT id, job_id, business_date, source, status, attempts, started_at
+FROM lambda.batch_jobs
+WHERE status IN ('pending', 'running') AND NOT id = ANY(%(done)s::bigint[])
+ORDER BY business_date, id
+LIMIT 1;
+
+-- start_job --
+-- The first start is kept over all attempts: the time to try a job counts from it.
+UPDATE lambda.batch_jobs
+SET status = 'running', attempts = %(attempts)s, started_at = coalesce(started_at, now()), finished_at = NULL
+WHERE id = %(id)s
+RETURNING started_at;
+
+-- complete_job --
+-- Runs in the transaction that stores the rows.
+UPDATE lambda.batch_jobs
+SET
+    status = 'completed',
+    rows_read = %(rows_read)s,
+    rows_loaded = %(rows_loaded)s,
+    rows_duplicate = %(rows_duplicate)s,
+    rows_rejected = %(rows_rejected)s,
+    error = NULL,
+    finished_at = clock_timestamp()
+WHERE id = %(id)s;
+
+-- end_attempt --
+-- Notes an attempt that did not succeed: pending to be tried again, failed to be given up.
+UPDATE lambda.batch_jobs
+SET status = %(status)s, error = %(error)s, finished_at = CASE WHEN %(status)s = 'failed' THEN clock_timestamp() END
+WHERE id = %(id)s;
+
+-- failed_since --
+-- Jobs that were given up at or after a time.
+SELECT job_id FROM lambda.batch_jobs WHERE status = 'failed' AND finished_at >= %(since)s ORDER BY id;
+
+-- list_jobs --
+-- The newest jobs, newest first.
+SELECT
+    job_id, business_date, source, status, attempts, rows_read, rows_loaded, rows_duplicate, rows_rejected,
+    started_at, finished_at, error
+FROM lambda.batch_jobs
+ORDER BY business_date DESC, id DESC
+LIMIT %(limit)s;
