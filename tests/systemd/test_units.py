@@ -1,0 +1,119 @@
+"""The unit files as text: accepted by systemd, hardened, in their slice, and without what belongs elsewhere."""
+
+import re
+import shutil
+import subprocess
+from itertools import dropwhile, takewhile
+from pathlib import Path
+
+import pytest
+import yaml
+
+PROJECT = Path(__file__).parents[2]
+UNITS = sorted(PROJECT.joinpath("systemd").iterdir())
+SERVICES = [unit for unit in UNITS if unit.suffix == ".service"]
+COMPONENTS = yaml.safe_load(PROJECT.joinpath("roles/common/vars/main.yml").read_text())["__common_components"]
+LIMITS = yaml.safe_load(PROJECT.joinpath("inventory/group_vars/all/limits.yml").read_text())["component_limits"]
+# Debian's own unit, which gets drop-ins.
+OURS = {name: part for name, part in COMPONENTS.items() if name != "lambda-postgres"}
+MAX_EXPOSURE = {"kafka.service": 3.0}
+
+
+def settings(unit: Path) -> list[tuple[str, str]]:
+    """Each `Key=value` of a unit file, in order."""
+    lines = [line for line in unit.read_text().replace("\\\n", " ").splitlines() if "=" in line and line[0] not in "#;"]
+    return [(key, value) for key, _, value in (line.partition("=") for line in lines)]
+
+
+def values(unit: Path, key: str) -> list[str]:
+    return [value for name, value in settings(unit) if name == key]
+
+
+def install(units: list[Path], root: Path) -> None:
+    """Lays units and empty executables under `root`, where systemd-analyze looks."""
+    directory = root / "etc/systemd/system"
+    directory.mkdir(parents=True)
+    for unit in units:
+        shutil.copy(unit, directory)
+        for key in ("ExecStart", "ExecStartPost", "ExecStartPre"):
+            for command in values(unit, key):
+                program = root / command.split()[0].lstrip("-+/")
+                program.parent.mkdir(parents=True, exist_ok=True)
+                program.touch(mode=0o755)
+
+
+def verify(root: Path, unit: str) -> subprocess.CompletedProcess[str]:
+    command = ["systemd-analyze", f"--root={root}", "verify", "--recursive-errors=no", unit.replace("@.", "@test.")]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
+def test_unit_is_accepted_by_systemd(unit: Path, tmp_path: Path) -> None:
+    install(UNITS, tmp_path)
+
+    result = verify(tmp_path, unit.name)
+
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_verify_refuses_a_unit_with_an_unknown_key(tmp_path: Path) -> None:
+    install(UNITS, tmp_path)
+    unit = tmp_path / "etc/systemd/system/lambda-consumer.service"
+    unit.write_text(unit.read_text().replace("WatchdogSec=", "WatchdogSecs="))
+
+    result = verify(tmp_path, unit.name)
+
+    assert result.returncode == 1
+    assert "WatchdogSecs" in result.stderr
+
+
+@pytest.mark.parametrize("unit", SERVICES, ids=lambda unit: unit.name)
+def test_service_is_hardened(unit: Path) -> None:
+    command = ["systemd-analyze", "security", "--offline=true", str(unit)]
+    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+    exposure = re.search(r"Overall exposure level for \S+: ([0-9.]+)", output)
+
+    assert exposure
+    assert float(exposure[1]) <= MAX_EXPOSURE.get(unit.name, 2.0)
+
+
+def test_components_are_those_of_the_limits_table() -> None:
+    assert set(COMPONENTS) == set(LIMITS)
+
+
+@pytest.mark.parametrize("component", OURS)
+def test_component_runs_in_its_slice_and_stops_with_the_target(component: str) -> None:
+    unit = PROJECT / "systemd" / OURS[component]["unit"]
+
+    assert values(unit, "Slice") == [OURS[component]["slice"]]
+    assert values(unit, "PartOf") == ["lambda.target"]
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
+def test_unit_has_no_limits_and_no_templating(unit: Path) -> None:
+    keys = {key for key, _ in settings(unit)}
+
+    assert not keys & {"CPUQuota", "MemoryMax", "MemoryHigh"}
+    assert "{{" not in unit.read_text()
+
+
+@pytest.mark.parametrize("unit", SERVICES, ids=lambda unit: unit.name)
+def test_sandbox_is_the_last_block_and_alphabetical(unit: Path) -> None:
+    service = unit.read_text().split("[Service]\n")[1].split("\n[Install]")[0]
+    block = service.strip().split("\n\n")[-1]
+
+    # It may open with a comment; a relaxation stands after the others, under its reason.
+    lines = list(dropwhile(lambda line: line.startswith("#"), block.splitlines()))
+    kept = [line.partition("=")[0] for line in takewhile(lambda line: not line.startswith("#"), lines)]
+
+    assert "ProtectSystem" in kept
+    assert kept == sorted(kept)
+
+
+@pytest.mark.parametrize("unit", SERVICES, ids=lambda unit: unit.name)
+def test_service_ends_within_the_promise_of_the_target(unit: Path) -> None:
+    timeouts = values(unit, "TimeoutStopSec")
+
+    assert all(int(timeout.removesuffix("s")) < 60 for timeout in timeouts)
+    assert timeouts or values(unit, "Type") == ["oneshot"]
