@@ -83,9 +83,12 @@ class Subscription:
     A partition that the group hands over is parked: nothing is read from it until `start` says where.
     """
 
+    # Parked partitions. The client's own thread adds to it.
+    _parked: set[int]
+
     def __init__(self, config: Settings, client_id: str) -> None:
         self._config = config
-        self._assigned: set[int] = set()
+        self._parked = set()
         self._consumer = _open(
             KafkaConsumer,
             config,
@@ -105,7 +108,7 @@ class Subscription:
         try:
             with translated_errors(config):
                 _partitions(self._consumer, config)
-                self._consumer.subscribe([config.kafka_topic], listener=_Parking(self._consumer))
+                self._consumer.subscribe([config.kafka_topic], listener=_Parking(self._consumer, self._parked))
         except BaseException:
             self.close()
             raise
@@ -124,6 +127,10 @@ class Subscription:
         """The partitions that are ours by the group's word."""
         return {tp.partition for tp in self._consumer.assignment()}
 
+    def parked(self) -> set[int]:
+        """Those of them that wait for `start`."""
+        return self.assigned() & self._parked
+
     def joined(self) -> bool:
         """Whether we are a member of a settled group."""
         metadata = self._consumer.group_metadata()
@@ -134,17 +141,19 @@ class Subscription:
         for partition, offset in positions.items():
             tp = self._tp(partition)
             self._consumer.seek(tp, offset)
+            self._parked.discard(partition)
             self._consumer.resume(tp)
 
-    def park(self, partitions: Iterable[int]) -> None:
-        """Reads nothing from these partitions until they are started again."""
+    def park_all(self) -> None:
+        """Reads nothing until partitions are started again."""
         assigned = self.assigned()
-        self._consumer.pause(*(self._tp(p) for p in partitions if p in assigned))
+        self._parked.update(assigned)
+        self._consumer.pause(*map(self._tp, assigned))
 
     def topic_id(self) -> UUID | None:
         """The identity of the topic as the client knows it now: another one means it was made anew."""
         topic_id = self._consumer._cluster.topic_id(self._config.kafka_topic)
-        return topic_id if isinstance(topic_id, UUID) else None
+        return topic_id if isinstance(topic_id, UUID) and topic_id.int else None
 
     def log_bounds(self, partitions: Iterable[int]) -> dict[int, tuple[int, int]]:
         """The first offset and the one behind the last, of each partition."""
@@ -185,17 +194,19 @@ class Subscription:
 class _Parking(ConsumerRebalanceListener):  # type: ignore[misc]
     """Holds back what the group assigns. Runs on kafka-python's own thread: it must not block."""
 
-    def __init__(self, consumer: KafkaConsumer) -> None:
+    def __init__(self, consumer: KafkaConsumer, parked: set[int]) -> None:
         self._consumer = consumer
+        self._parked = parked
 
     def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         for tp in assigned:
+            self._parked.add(tp.partition)
             # A position, whichever, keeps the client from asking Kafka for one.
             self._consumer.seek(tp, 0)
             self._consumer.pause(tp)
 
     def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
-        """The worker compares `assigned()` with what it holds."""
+        """Nothing to do: who reads compares `assigned()` with what it holds."""
 
 
 def _partitions(consumer: KafkaConsumer, config: Settings) -> list[TopicPartition]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import psycopg2
@@ -35,12 +36,17 @@ class Refusal:
 
 @dataclass(frozen=True)
 class StoreResult:
-    """What became of the rows of a chunk: the three add up to its length."""
+    """What became of the rows of a chunk: stored, duplicate and refused add up to its length."""
 
     stored: int
-    # Rows whose (event_time, transaction_id) was there already, or twice in the chunk.
-    duplicate: int
+    # The places of rows whose (event_time, transaction_id) was there already, or stands earlier in the chunk.
+    duplicates: tuple[int, ...] = ()
     refused: tuple[Refusal, ...] = ()
+
+    @property
+    def duplicate(self) -> int:
+        """How many rows were there already."""
+        return len(self.duplicates)
 
 
 @dataclass(frozen=True)
@@ -51,6 +57,7 @@ class DeadLetter:
     # None for a message without a value.
     raw: bytes | None
     topic: str | None = None
+    topic_id: UUID | None = None
     partition: int | None = None
     offset: int | None = None
     file: str | None = None
@@ -89,23 +96,14 @@ def store_chunk(
     `expect_duplicates`, all go by a temporary table. A row that PostgreSQL refuses is reported, the others are stored.
     """
     if not rows:
-        return StoreResult(0, 0)
-    zone = session_zone(connection)
+        return StoreResult(0)
     try:
-        with _savepoint(connection):
-            if expect_duplicates:
-                return _store_new(connection, rows, zone, ingestion_type)
-            _copy_into_partitions(connection, split_by_day(rows, zone), ingestion_type)
-            return StoreResult(len(rows), 0)
-    except psycopg2.errors.UndefinedTable:
-        with _savepoint(connection):
-            ensure_partitions(connection, split_by_day(rows, zone))
-        return store_chunk(connection, rows, ingestion_type, expect_duplicates)
+        return _store_in_one_go(connection, rows, ingestion_type, expect_duplicates)
     except (psycopg2.DataError, psycopg2.IntegrityError) as error:
         if not expect_duplicates:
             return store_chunk(connection, rows, ingestion_type, expect_duplicates=True)
         if len(rows) == 1:
-            return StoreResult(0, 0, (Refusal(0, f"PostgreSQL refuses it: {error.diag.message_primary}"),))
+            return StoreResult(0, (), (Refusal(0, f"PostgreSQL refuses it: {error.diag.message_primary}"),))
     return _store_halves(connection, rows, ingestion_type)
 
 
@@ -124,9 +122,30 @@ def record_dead_letters(connection: Connection, letters: Sequence[DeadLetter]) -
         execute_values(
             cursor,
             queries("storage")["insert_dead_letters"],
-            [(x.topic, x.partition, x.offset, x.file, x.line, x.raw, x.reason.replace("\0", "\\0")) for x in letters],
+            [
+                (x.topic, x.topic_id and str(x.topic_id), x.partition, x.offset, x.file, x.line, x.raw, x.reason)
+                for x in letters
+            ],
+            template="(%s, %s::uuid, %s, %s, %s, %s, %s, %s)",
             page_size=100,
         )
+
+
+def _store_in_one_go(
+    connection: Connection, rows: Sequence[Transaction], ingestion_type: str, expect_duplicates: bool
+) -> StoreResult:
+    days = split_by_day(rows, session_zone(connection))
+    if expect_duplicates:
+        with _savepoint(connection):
+            return _store_new(connection, rows, days, ingestion_type)
+    try:
+        with _savepoint(connection):
+            _copy_into_partitions(connection, days, ingestion_type)
+    except psycopg2.errors.UndefinedTable:
+        with _savepoint(connection):
+            ensure_partitions(connection, days)
+            _copy_into_partitions(connection, days, ingestion_type)
+    return StoreResult(len(rows))
 
 
 def _copy_into_partitions(
@@ -136,25 +155,38 @@ def _copy_into_partitions(
         _copy(connection, f"lambda.transactions_{day:%Y%m%d}", rows, ingestion_type)
 
 
-def _store_new(connection: Connection, rows: Sequence[Transaction], zone: ZoneInfo, ingestion_type: str) -> StoreResult:
-    # A day that begins twice (clocks go back at midnight) is cut a little otherwise by PostgreSQL: its neighbours too.
-    days = {day + timedelta(days=shift) for day in split_by_day(rows, zone) for shift in (-1, 0)}
-    ensure_partitions(connection, {day for day in days if day >= _FIRST_DAY})
+def _store_new(
+    connection: Connection, rows: Sequence[Transaction], days: Iterable[date], ingestion_type: str
+) -> StoreResult:
+    # A day that begins twice (clocks go back at midnight) is cut a little otherwise by PostgreSQL: the day before too.
+    touched = {day - timedelta(days=shift) for day in days for shift in (0, 1)}
+    ensure_partitions(connection, {day for day in touched if day >= _FIRST_DAY})
     with connection.cursor() as cursor:
         cursor.execute(queries("storage")["create_chunk_table"])
         cursor.execute("TRUNCATE chunk")
         _copy(connection, "pg_temp.chunk", rows, ingestion_type)
         cursor.execute(queries("storage")["insert_chunk"])
-        stored = cursor.rowcount
-    return StoreResult(stored, len(rows) - stored)
+        new_keys = set(cursor.fetchall())
+    duplicates = []
+    for index, row in enumerate(rows):
+        key = (row.event_time, row.transaction_id)
+        # Of rows with one key the first is the stored one.
+        if key in new_keys:
+            new_keys.remove(key)
+        else:
+            duplicates.append(index)
+    return StoreResult(len(rows) - len(duplicates), tuple(duplicates))
 
 
 def _store_halves(connection: Connection, rows: Sequence[Transaction], ingestion_type: str) -> StoreResult:
     middle = len(rows) // 2
     left = store_chunk(connection, rows[:middle], ingestion_type, expect_duplicates=True)
     right = store_chunk(connection, rows[middle:], ingestion_type, expect_duplicates=True)
-    moved = tuple(Refusal(middle + refusal.index, refusal.reason) for refusal in right.refused)
-    return StoreResult(left.stored + right.stored, left.duplicate + right.duplicate, left.refused + moved)
+    return StoreResult(
+        left.stored + right.stored,
+        left.duplicates + tuple(middle + index for index in right.duplicates),
+        left.refused + tuple(Refusal(middle + refusal.index, refusal.reason) for refusal in right.refused),
+    )
 
 
 def _copy(connection: Connection, table: str, rows: Iterable[Transaction], ingestion_type: str) -> None:

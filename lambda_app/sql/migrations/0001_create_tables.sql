@@ -74,17 +74,18 @@ CREATE TABLE lambda.stream_gaps (
     topic_id uuid,
     partition integer NOT NULL,
     from_offset bigint NOT NULL,
-    to_offset bigint NOT NULL,
+    to_offset bigint,
     reason text NOT NULL,
     noticed_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT stream_gaps_pkey PRIMARY KEY (id)
 );
 
-COMMENT ON TABLE lambda.stream_gaps IS 'What the broker no longer had when we came to read it: [from_offset, to_offset)';
+COMMENT ON TABLE lambda.stream_gaps IS 'What the broker no longer had when we came to read it: [from_offset, to_offset), NULL for unknown';
 
 CREATE TABLE lambda.dead_letters (
     id bigint GENERATED ALWAYS AS IDENTITY,
     topic text,
+    topic_id uuid,
     partition integer,
     "offset" bigint,
     file text,
@@ -99,6 +100,10 @@ CREATE TABLE lambda.dead_letters (
         OR (topic IS NULL AND partition IS NULL AND "offset" IS NULL AND file IS NOT NULL AND line IS NOT NULL)
     )
 );
+
+-- A log that is read again leaves no second letter for one message.
+CREATE UNIQUE INDEX dead_letters_origin_idx ON lambda.dead_letters (topic, topic_id, partition, "offset", sha256(raw))
+NULLS NOT DISTINCT WHERE topic IS NOT NULL;
 
 COMMENT ON TABLE lambda.dead_letters IS 'Every message or line that was not valid, with the reason; raw is NULL for a null value';
 

@@ -19,9 +19,11 @@ SELECT
     merchant_category, location, card_present, risk_score, ingestion_type, ingested_at
 FROM chunk
 ORDER BY line
-ON CONFLICT ON CONSTRAINT transactions_pkey DO NOTHING;
+ON CONFLICT ON CONSTRAINT transactions_pkey DO NOTHING
+RETURNING event_time, transaction_id;
 
 -- insert_dead_letters --
--- Keeps what was not valid.
-INSERT INTO lambda.dead_letters (topic, partition, "offset", file, line, raw, reason)
-VALUES %s;
+-- Keeps what was not valid, a message of the stream once.
+INSERT INTO lambda.dead_letters (topic, topic_id, partition, "offset", file, line, raw, reason)
+VALUES %s
+ON CONFLICT DO NOTHING;

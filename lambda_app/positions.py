@@ -1,0 +1,131 @@
+"""The table stream_offsets: the only truth about what was consumed.
+
+An offset moves by compare-and-set only: who no longer owns a partition gets PartitionLost and writes nothing.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from psycopg2.extras import execute_values
+
+from lambda_app.core.offsets import Resumption, StoredPosition, resume_position
+from lambda_app.database import Connection, fetch_all, queries
+from lambda_app.errors import PartitionLost
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class Advance:
+    """How far a chunk moves a partition, and what became of its messages."""
+
+    partition: int
+    # Offset that must still stand in the table.
+    expected: int
+    next_offset: int = 0
+    leader_epoch: int | None = None
+    # Fingerprint of the last record: its time in milliseconds since 1970 and its hash.
+    last_timestamp: int = 0
+    last_hash: bytes = b""
+    stored: int = 0
+    duplicate: int = 0
+    dead_letters: int = 0
+
+
+def take_over(
+    connection: Connection, topic: str, topic_id: UUID | None, bounds: Mapping[int, tuple[int, int]]
+) -> dict[int, int]:
+    """The offsets to read these partitions from; `bounds` is what the broker has of each.
+
+    Gaps are recorded in the caller's transaction. Raises PartitionLost when another consumer moves at the same moment.
+    """
+    rows = fetch_all(connection, queries("positions")["select_positions"], {"topic": topic, "partitions": list(bounds)})
+    stored = {
+        int(str(partition)): StoredPosition(int(str(offset)), UUID(str(stored_id)) if stored_id else None)
+        for partition, offset, stored_id in rows
+    }
+    positions = {}
+    for partition, (log_start, log_end) in sorted(bounds.items()):
+        resumption = resume_position(stored.get(partition), log_start, log_end, topic_id)
+        _record(connection, topic, topic_id, partition, stored.get(partition), resumption)
+        positions[partition] = resumption.position
+    return positions
+
+
+def advance(connection: Connection, topic: str, topic_id: UUID | None, advances: Sequence[Advance]) -> None:
+    """Moves the offsets of a chunk's partitions, in the transaction that stores its rows. Raises PartitionLost."""
+    values = [
+        (
+            topic,
+            a.partition,
+            str(topic_id) if topic_id else None,
+            a.expected,
+            a.next_offset,
+            a.leader_epoch,
+            a.last_timestamp / 1000,
+            a.last_hash,
+            a.stored,
+            a.duplicate,
+            a.dead_letters,
+        )
+        for a in sorted(advances, key=lambda a: a.partition)
+    ]
+    with connection.cursor() as cursor:
+        execute_values(cursor, queries("positions")["advance_positions"], values, template=_TEMPLATE, page_size=10_000)
+        moved = cursor.rowcount
+    if moved != len(values):
+        raise PartitionLost(f"{len(values) - moved} of {len(values)} partitions of this chunk moved elsewhere")
+
+
+_TEMPLATE = (
+    "(%s, %s, %s::uuid, %s::bigint, %s::bigint, %s::integer, to_timestamp(%s), %s::bytea,"
+    " %s::bigint, %s::bigint, %s::bigint)"
+)
+
+
+def _record(
+    connection: Connection,
+    topic: str,
+    topic_id: UUID | None,
+    partition: int,
+    stored: StoredPosition | None,
+    resumption: Resumption,
+) -> None:
+    if stored and stored.next_offset == resumption.position and not resumption.gaps:
+        return
+    values: dict[str, object] = {
+        "topic": topic,
+        "partition": partition,
+        "topic_id": str(topic_id) if topic_id else None,
+        "position": resumption.position,
+        "gap_count": sum(gap.unread_count for gap in resumption.gaps),
+        "expected": stored.next_offset if stored else None,
+        "expected_topic_id": str(stored.topic_id) if stored and stored.topic_id else None,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(queries("positions")["move_position" if stored else "insert_position"], values)
+        if cursor.rowcount != 1:
+            raise PartitionLost(f"partition {partition} moved while it was taken over")
+        for gap in resumption.gaps:
+            logger.warning(
+                "Gap in %s/%s from offset %s to %s: %s",
+                topic,
+                partition,
+                gap.from_offset,
+                "?" if gap.to_offset is None else gap.to_offset,
+                gap.reason,
+                extra={"topic": topic, "partition": partition, "offset": gap.from_offset},
+            )
+            cursor.execute(
+                queries("positions")["insert_gap"],
+                {
+                    "topic": topic,
+                    "topic_id": str(gap.topic_id) if gap.topic_id else None,
+                    "partition": partition,
+                    "from_offset": gap.from_offset,
+                    "to_offset": gap.to_offset,
+                    "reason": gap.reason,
+                },
+            )

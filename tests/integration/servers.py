@@ -1,0 +1,266 @@
+"""Real servers for the integration tests: PostgreSQL and Kafka on random loopback ports, gone with the test process."""
+
+import contextlib
+import ctypes
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import psycopg2
+from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
+from kafka.admin import NewTopic
+from kafka.errors import KafkaError
+
+REPOSITORY = Path(__file__).parents[2]
+POSTGRES_BIN = Path("/usr/lib/postgresql/15/bin")
+KAFKA_LIBS = REPOSITORY / ".cache/kafka/libs"
+ROLES = ("lambda_owner", "lambda_stream", "lambda_batch", "lambda_reader")
+
+
+def wait_until(condition: Callable[[], object], timeout_seconds: float = 30, what: str = "the condition") -> None:
+    """Returns when the condition holds; fails the test at the deadline."""
+    deadline = time.monotonic() + timeout_seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"{what} did not come true within {timeout_seconds} s"
+        time.sleep(0.05)
+
+
+def free_port() -> int:
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        return int(server.getsockname()[1])
+
+
+def end_with_parent() -> None:
+    """For preexec_fn: the kernel kills this child when the test process dies."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
+class PostgresServer:
+    """A cluster of its own, with the four roles and their passwords as the installation makes them."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._data = directory / "data"
+        self._log = directory / "log"
+        self.port = free_port()
+        self.password = uuid.uuid4().hex
+        self.credentials = directory / "credentials"
+        self._process: subprocess.Popen[bytes] | None = None
+        self._user = pwd.getpwnam("postgres") if os.geteuid() == 0 else None
+
+    def create(self) -> None:
+        if self._user:
+            os.chown(self._directory, self._user.pw_uid, self._user.pw_gid)
+        self._run([POSTGRES_BIN / "initdb", "-D", self._data, "-E", "UTF8", "--locale=C.UTF-8", "-A", "trust", "-N"])
+        access = "local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n"
+        (self._data / "pg_hba.conf").write_text(access, encoding="utf-8")
+        self.start()
+        for role in ROLES:
+            self.execute(f"CREATE ROLE {role} LOGIN PASSWORD '{self.password}'")
+        self.credentials.mkdir()
+        for role in ROLES:
+            passfile = self.credentials / role.replace("lambda_", "pgpass-")
+            passfile.write_text(f"*:*:*:{role}:{self.password}\n", encoding="utf-8")
+            passfile.chmod(0o600)
+
+    def start(self) -> None:
+        options = {
+            "port": self.port,
+            "listen_addresses": "127.0.0.1",
+            "unix_socket_directories": self._directory,
+            "fsync": "off",
+            "log_min_messages": "warning",
+        }
+        command = [POSTGRES_BIN / "postgres", "-D", self._data, *(f"-c{k}={v}" for k, v in options.items())]
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                command, stdout=log, stderr=log, preexec_fn=self._become_postgres, start_new_session=True
+            )
+        wait_until(self._answers, what="PostgreSQL to answer")
+
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+        """SIGINT is a fast shutdown, SIGKILL a crash."""
+        if self._process:
+            self._process.send_signal(how)
+            self._process.wait(30)
+            self._process = None
+
+    def create_database(self, name: str, template: str = "template0", time_zone: str = "UTC") -> None:
+        self.execute(f"CREATE DATABASE {name} OWNER lambda_owner TEMPLATE {template}")
+        self.execute(f"ALTER DATABASE {name} SET timezone = '{time_zone}'")
+        self.execute(f"ALTER DATABASE {name} SET search_path = lambda, public")
+
+    def execute(self, statement: str, database: str = "postgres") -> list[tuple[object, ...]]:
+        """Runs a statement as the superuser, each in its own transaction."""
+        connection = psycopg2.connect(host=str(self._directory), port=self.port, user="postgres", dbname=database)
+        try:
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                cursor.execute(statement)
+                return cursor.fetchall() if cursor.description else []
+        finally:
+            connection.close()
+
+    def service_file(self, database: str) -> Path:
+        """A libpq service file for the four roles in a database."""
+        path = self._directory / f"pg_service_{database}.conf"
+        path.write_text(
+            "".join(
+                f"[{role.replace('_', '-')}]\nhost=127.0.0.1\nport={self.port}\ndbname={database}\nuser={role}\n"
+                for role in ROLES
+            ),
+            encoding="utf-8",
+        )
+        return path
+
+    def _answers(self) -> bool:
+        try:
+            self.execute("SELECT 1")
+        except psycopg2.OperationalError:
+            assert self._process, "PostgreSQL was stopped"
+            assert self._process.poll() is None, self._log.read_text(encoding="utf-8")
+            return False
+        return True
+
+    def _become_postgres(self) -> None:
+        if self._user:
+            os.initgroups("postgres", self._user.pw_gid)
+            os.setgid(self._user.pw_gid)
+            os.setuid(self._user.pw_uid)
+        end_with_parent()
+
+    def _run(self, command: Sequence[str | Path]) -> None:
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, preexec_fn=self._become_postgres, cwd="/")
+
+
+class KafkaServer:
+    """One broker, its own controller, no authentication."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self.port = free_port()
+        self._controller_port = free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def bootstrap_servers(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    def create(self) -> None:
+        assert KAFKA_LIBS.is_dir(), f"no {KAFKA_LIBS}: run roles/kafka/files/download-jars {KAFKA_LIBS}"
+        settings: Mapping[str, object] = {
+            "process.roles": "broker,controller",
+            "node.id": 1,
+            "controller.quorum.bootstrap.servers": f"127.0.0.1:{self._controller_port}",
+            "listeners": f"PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{self._controller_port}",
+            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self.port}",
+            "controller.listener.names": "CONTROLLER",
+            "log.dirs": self._directory / "data",
+            "auto.create.topics.enable": "false",
+            "offsets.topic.replication.factor": 1,
+            "offsets.topic.num.partitions": 1,
+            "transaction.state.log.replication.factor": 1,
+            "transaction.state.log.min.isr": 1,
+            "transaction.state.log.num.partitions": 1,
+            "group.initial.rebalance.delay.ms": 0,
+            "group.min.session.timeout.ms": 1000,
+            "log.retention.check.interval.ms": 500,
+        }
+        text = "".join(f"{key}={value}\n" for key, value in settings.items())
+        self._config.write_text(text, encoding="utf-8")
+        cluster_id = self._java("kafka.tools.StorageTool", "random-uuid").strip().splitlines()[-1]
+        self._java("kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(self._config), "--standalone")
+        self.start()
+
+    def start(self) -> None:
+        with (self._directory / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [*self._java_command("-Xmx512m"), "kafka.Kafka", str(self._config)],
+                stdout=log,
+                stderr=log,
+                preexec_fn=end_with_parent,
+                start_new_session=True,
+            )
+        wait_until(self._answers, 60, "Kafka to answer")
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
+        if self._process:
+            self._process.send_signal(how)
+            self._process.wait(60)
+            self._process = None
+
+    @contextlib.contextmanager
+    def admin(self) -> Iterator[KafkaAdminClient]:
+        client = KafkaAdminClient(bootstrap_servers=self.bootstrap_servers, bootstrap_timeout_ms=10_000)
+        try:
+            yield client
+        finally:
+            client.close()
+
+    def create_topic(self, name: str, partitions: int = 4) -> None:
+        with self.admin() as admin:
+            admin.create_topics([NewTopic(name, num_partitions=partitions, replication_factor=1)])
+
+    def delete_topic(self, name: str) -> None:
+        with self.admin() as admin:
+            admin.delete_topics([name])
+
+    def produce(
+        self, topic: str, values: Sequence[bytes | None], partition: int | None = None, key: bytes | None = b"A1"
+    ) -> None:
+        """Sends raw values; returns when the broker has all of them."""
+        producer = KafkaProducer(bootstrap_servers=self.bootstrap_servers, acks="all", linger_ms=5)
+        try:
+            futures = [
+                producer.send(topic, value, key=key, partition=index % 4 if partition is None else partition)
+                for index, value in enumerate(values)
+            ]
+            for future in futures:
+                future.get(30)
+        finally:
+            producer.close()
+
+    @property
+    def _config(self) -> Path:
+        return self._directory / "server.properties"
+
+    def _java_command(self, *options: str) -> list[str]:
+        return ["java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", *options, "-cp", f"{KAFKA_LIBS}/*"]
+
+    def _java(self, *arguments: str) -> str:
+        run = subprocess.run([*self._java_command(), *arguments], check=True, capture_output=True, text=True)
+        return run.stdout
+
+    def _answers(self) -> bool:
+        assert self._process, "Kafka was stopped"
+        assert self._process.poll() is None, (self._directory / "log").read_text(encoding="utf-8")[-3000:]
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), 1):
+                pass
+            with self.admin() as admin:
+                return bool(admin.list_topics() is not None)
+        except (OSError, KafkaError):
+            return False
+
+
+@contextlib.contextmanager
+def directory(prefix: str) -> Iterator[Path]:
+    """A directory outside of pytest's, which the postgres user could not enter."""
+    path = Path(tempfile.mkdtemp(prefix=prefix))
+    path.chmod(0o755)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+__all__ = ["KafkaServer", "PostgresServer", "TopicPartition", "directory", "free_port", "wait_until"]
