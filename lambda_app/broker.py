@@ -4,12 +4,14 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any, Protocol
 from uuid import UUID
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka import errors as kafka_errors
 from kafka.consumer.subscription_state import ConsumerRebalanceListener
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
+from kafka.partitioner import DefaultPartitioner
 from kafka.structs import MemberState, OffsetAndMetadata
 
 from lambda_app import settings
@@ -25,10 +27,17 @@ BOOTSTRAP_TIMEOUT_MS = 10_000
 REQUEST_TIMEOUT_MS = 15_000
 # A topic made anew is noticed by the broker's refusal at once; this is the belt to those braces.
 METADATA_AGE_MS = 30_000
+# A record waits for Kafka however long it is away.
+NEVER_MS = 10 * 365 * 24 * 3600 * 1000
+REMEMBERED_KEYS = 100_000
 
 
 class PositionVoid(LambdaError):
     """The broker no longer has what we want to read next: positions must be worked out again."""
+
+
+class RecordRefused(LambdaError):
+    """Kafka does not take this record, whatever the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +53,86 @@ class Record:
     value: bytes | None
 
 
-def open_producer(config: Settings, **options: object) -> KafkaProducer:
-    """A connected producer for the user lambda-producer; `options` are kafka-python's."""
-    return _open(KafkaProducer, config, PRODUCER, options)
+class Delivery(Protocol):
+    """The fate of one record, as kafka-python's future tells it."""
+
+    is_done: bool
+    exception: Exception | None
+
+
+class Outlet:
+    """A connected, idempotent producer for the user lambda-producer, which knows the topic.
+
+    A record that is sent stays on its way for as long as Kafka is away: nothing expires.
+    """
+
+    def __init__(self, config: Settings, linger_seconds: float) -> None:
+        """Raises BrokerUnavailable when trying again can help, AccessRefused when it cannot."""
+        self._config = config
+        self._topic = config.kafka_topic
+        self._client = _open(
+            KafkaProducer,
+            config,
+            PRODUCER,
+            {
+                "acks": "all",
+                "enable_idempotence": True,
+                "partitioner": _RememberingPartitioner(),
+                "linger_ms": int(linger_seconds * 1000),
+                "batch_size": settings.PRODUCE_BATCH_BYTES,
+                "max_block_ms": BOOTSTRAP_TIMEOUT_MS,
+                "delivery_timeout_ms": NEVER_MS,
+            },
+        )
+        try:
+            self._client.partitions_for(self._topic)
+        except kafka_errors.KafkaTimeoutError as error:
+            self.close(0)
+            raise AccessRefused(f"Kafka has no topic {self._topic}, or does not show it to this user") from error
+        except BaseException:
+            self.close(0)
+            raise
+
+    def send(self, key: bytes, value: bytes) -> Delivery:
+        """Puts a record on its way. May block for seconds when the topic's partitions are unknown."""
+        with translated_errors(self._config):
+            delivery: Delivery = self._client.send(self._topic, value, key)
+            return delivery
+
+    def check(self, delivery: Delivery) -> None:
+        """Raises what became of a record that is done and did not arrive; RecordRefused is about it alone."""
+        with translated_errors(self._config):
+            if delivery.exception is not None:
+                raise delivery.exception
+
+    def close(self, timeout_seconds: float) -> None:
+        """Ends the connection; records still on their way after that time are dropped."""
+        try:
+            self._client.close(timeout=timeout_seconds)
+        except kafka_errors.KafkaError:
+            # close() gives up before it stops the thread when a record is still on its way.
+            self._client._sender.force_close()
+
+
+class _RememberingPartitioner(DefaultPartitioner):  # type: ignore[misc]
+    """The partition of a key as every Kafka client computes it; each key is hashed once, which is slow in Python."""
+
+    def __init__(self) -> None:
+        self._partition_count = 0
+        self._partitions: dict[bytes, int] = {}
+
+    def partition(
+        self, topic: str, key: object, serialized_key: bytes, value: object, serialized_value: bytes, cluster: Any
+    ) -> int:
+        count = len(cluster.partitions_for_topic(topic))
+        if count != self._partition_count or len(self._partitions) > REMEMBERED_KEYS:
+            self._partition_count = count
+            self._partitions.clear()
+        if serialized_key not in self._partitions:
+            self._partitions[serialized_key] = super().partition(
+                topic, key, serialized_key, value, serialized_value, cluster
+            )
+        return self._partitions[serialized_key]
 
 
 def log_ends(config: Settings) -> dict[int, int]:
@@ -67,6 +153,8 @@ def translated_errors(config: Settings) -> Iterator[None]:
         yield
     except (kafka_errors.OffsetOutOfRangeError, kafka_errors.LogTruncationError) as error:
         raise PositionVoid(str(error)) from error
+    except (kafka_errors.MessageSizeTooLargeError, kafka_errors.InvalidRecordError) as error:
+        raise RecordRefused(f"Kafka refuses the record: {error}") from error
     except kafka_errors.SaslAuthenticationFailedError as error:
         raise AccessRefused(f"Kafka at {config.kafka_bootstrap_servers} refuses the user or password") from error
     except kafka_errors.AuthorizationError as error:

@@ -25,6 +25,16 @@ KAFKA_COMMIT_SECONDS = 5.0
 
 # Records a second; 0 is as fast as possible.
 PRODUCE_RATE = 100.0
+# A quiet stream waits this long for more records to send along, one at full speed longer.
+PRODUCE_LINGER_SECONDS = 0.005
+PRODUCE_LINGER_FULL_SPEED_SECONDS = 0.02
+PRODUCE_BATCH_BYTES = 256 * 1024
+# Sent and not acknowledged yet: what bounds the memory while Kafka is away.
+PRODUCE_OUTSTANDING_RECORDS = 50_000
+# Kafka says nothing for so long: a new connection may.
+PRODUCE_STALL_SECONDS = 60.0
+# Less than the unit's TimeoutStopSec.
+PRODUCE_DRAIN_SECONDS = 20.0
 # Rows of a generated file.
 BATCH_FILE_ROWS = 10_000
 BATCH_CHUNK_ROWS = 20_000

@@ -1,13 +1,17 @@
 """`lambda-app batch schedule | run | list`: the nightly CSV jobs."""
 
 import logging
+import sys
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import click
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from lambda_app import batch as jobs
 from lambda_app import settings
@@ -15,6 +19,8 @@ from lambda_app.clock import SystemClock
 
 logger = logging.getLogger(__name__)
 
+# In columns, where no terminal tells its own.
+PIPED_WIDTH = 140
 STATUS_STYLES = {"completed": "green", "failed": "red", "running": "yellow"}
 
 
@@ -66,20 +72,20 @@ def list_command(limit: int) -> None:
     """Show the newest jobs."""
     with closing(jobs.connect_patiently(SystemClock())) as connection:
         rows = jobs.list_jobs(connection, limit)
-    table = Table("job", "date", "source", "status", "attempts", "read", "loaded", "duplicate", "rejected", "seconds")
+    Console(width=None if sys.stdout.isatty() else PIPED_WIDTH).print(_table(rows))
+
+
+def _table(rows: list[tuple[Any, ...]]) -> Table:
+    table = Table(box=SIMPLE_HEAD)
+    for heading in ("job", "date", "source", "status"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("attempts", "read", "loaded", "duplicate", "rejected", "seconds"):
+        table.add_column(heading, no_wrap=True, justify="right")
     table.add_column("error", overflow="fold")
     for job_id, day, source, status, attempts, *counts, started_at, finished_at, error in rows:
-        style = STATUS_STYLES.get(status, "")
+        style = STATUS_STYLES.get(status, "default")
         seconds = f"{(finished_at - started_at).total_seconds():.1f}" if started_at and finished_at else ""
         figures = ["" if count is None else f"{count:,}" for count in counts]
-        table.add_row(
-            job_id,
-            str(day),
-            source,
-            f"[{style}]{status}[/]" if style else status,
-            str(attempts),
-            *figures,
-            seconds,
-            error,
-        )
-    Console().print(table)
+        cells = [job_id, str(day), source, f"[{style}]{status}[/]", str(attempts), *figures, seconds]
+        table.add_row(*cells, Text(error or ""))
+    return table

@@ -1,0 +1,45 @@
+"""`lambda-app produce`: generated transactions into the topic."""
+
+import logging
+import signal
+from types import FrameType
+
+import click
+
+from lambda_app import notify, settings
+from lambda_app.clock import SystemClock
+from lambda_app.errors import LambdaError
+from lambda_app.producer import Producer
+from lambda_app.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+
+@click.command()
+@click.option(
+    "--rate", type=click.FloatRange(min=0), default=settings.PRODUCE_RATE, help="Records a second; 0: no limit."
+)
+@click.option("--count", type=click.IntRange(min=0), help="End after so many records.  [default: never]")
+@click.pass_obj
+def produce(config: Settings, rate: float, count: int | None) -> None:
+    """Send generated transactions to the topic, until SIGTERM or for --count records.
+
+    SIGTERM: no new records, those on their way are waited for.
+    """
+    producer = Producer(config, rate, count, SystemClock())
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        notify.stopping()
+        producer.stop()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    producer.run()
+    tally = producer.tally
+    summary = f"sent {tally.sent}, acknowledged {tally.acknowledged}, failed {tally.failed}"
+    if count is None:
+        logger.info("Stopped: %s, not acknowledged %d", summary, producer.unacknowledged)
+    else:
+        click.echo(summary)
+    if count is not None and tally.failed:
+        raise LambdaError(f"{tally.failed} records did not reach Kafka")

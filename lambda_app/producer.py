@@ -1,0 +1,217 @@
+"""The producer: generated transactions into the topic, at a steady rate, each acknowledged by Kafka.
+
+While Kafka is away it waits, and keeps what is not acknowledged: bounded, and sent again to the next connection.
+That can put a record into the topic twice; its transaction_id is the same, so it is stored once. What the rate missed
+meanwhile is not made up for.
+"""
+
+import logging
+import secrets
+from collections import deque
+from dataclasses import dataclass
+
+from lambda_app import notify, settings
+from lambda_app.broker import Delivery, Outlet, RecordRefused
+from lambda_app.clock import Clock
+from lambda_app.core.backoff import Backoff
+from lambda_app.core.generator import TransactionGenerator, draw_pools, render_message
+from lambda_app.core.identifiers import PROCESS_BITS, TransactionIds
+from lambda_app.core.rate import Pace
+from lambda_app.errors import BrokerUnavailable
+from lambda_app.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+# Between two looks at acknowledgements and signals.
+RECORDS_PER_TURN = 500
+SHORTEST_PAUSE_SECONDS = 0.005
+LONGEST_PAUSE_SECONDS = 0.1
+# Kafka is said to be away when it acknowledges nothing for so long.
+SILENCE_SECONDS = 5.0
+# A record that Kafka refuses may have suffered from its neighbours in the batch: it gets other ones.
+TRIES_OF_A_REFUSED_RECORD = 3
+
+
+@dataclass(slots=True)
+class _Record:
+    key: bytes
+    value: bytes
+    tries: int = 1
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of the records so far: acknowledged and failed together are at most sent."""
+
+    sent: int = 0
+    acknowledged: int = 0
+    failed: int = 0
+
+
+class Producer:
+    """Sends `count` records (None: without end), `rate` a second (0: as fast as possible), until it is told to stop."""
+
+    def __init__(self, config: Settings, rate: float, count: int | None, clock: Clock) -> None:
+        self._config = config
+        self._rate = rate
+        self._count = count
+        self._clock = clock
+        self._generator = TransactionGenerator(
+            draw_pools(), TransactionIds(secrets.randbits(PROCESS_BITS)), seed=secrets.randbits(64)
+        )
+        self._stop_deadline: float | None = None
+        self._outstanding: deque[tuple[Delivery, _Record]] = deque()
+        # To be sent, for the first time or again.
+        self._waiting: deque[_Record] = deque()
+        self._silent_since = 0.0
+        self._silence_said = False
+        self._report = _Report(clock)
+        self.tally = Tally()
+
+    def stop(self) -> None:
+        """No new records from now on; may be called by a signal handler."""
+        self._stop_deadline = self._clock.monotonic() + settings.PRODUCE_DRAIN_SECONDS
+
+    @property
+    def unacknowledged(self) -> int:
+        """Records on their way or about to be."""
+        return len(self._outstanding) + len(self._waiting)
+
+    def run(self) -> None:
+        """Returns when all is sent and acknowledged, or when the time to do so after `stop` is over."""
+        backoff = Backoff(settings.BACKOFF_FIRST_SECONDS, settings.BACKOFF_CAP_SECONDS)
+        linger = settings.PRODUCE_LINGER_SECONDS if self._rate else settings.PRODUCE_LINGER_FULL_SPEED_SECONDS
+        while not self._is_over():
+            try:
+                outlet = Outlet(self._config, linger)
+            except BrokerUnavailable as error:
+                self._wait(backoff.next_delay(), error)
+                continue
+            try:
+                self._serve(outlet, backoff)
+            except BrokerUnavailable as error:
+                self._wait(backoff.next_delay(), error)
+            finally:
+                self._waiting += (record for _, record in self._outstanding)
+                self._outstanding.clear()
+                outlet.close(timeout_seconds=0 if self._waiting else 5)
+
+    def _is_over(self) -> bool:
+        if self._stop_deadline is not None:
+            return not self.unacknowledged or self._clock.monotonic() > self._stop_deadline
+        return self._is_all_sent() and not self.unacknowledged
+
+    def _is_all_sent(self) -> bool:
+        return self._count is not None and self.tally.sent >= self._count
+
+    def _wait(self, seconds: float, error: BrokerUnavailable) -> None:
+        logger.warning("Waiting for Kafka: %s", error)
+        notify.status(f"waiting for Kafka: {error}")
+        deadline = self._clock.monotonic() + seconds
+        while self._clock.monotonic() < deadline and not self._is_over():
+            notify.watchdog()
+            self._clock.sleep(LONGEST_PAUSE_SECONDS)
+
+    def _serve(self, outlet: Outlet, backoff: Backoff) -> None:
+        """Sends over one connection. Raises BrokerUnavailable when another one may do better."""
+        logger.info("Connected to Kafka at %s", self._config.kafka_bootstrap_servers)
+        notify.ready()
+        self._silent_since = self._clock.monotonic()
+        pace = Pace(self._rate, self._clock.monotonic()) if self._rate else None
+        while not self._is_over():
+            if self._settle(outlet):
+                backoff.reset()
+            self._check_silence()
+            self._report.tick(self.tally, self.unacknowledged)
+            self._generate(pace)
+            if self._send_waiting(outlet) and pace is None:
+                continue
+            pause = pace.wait_seconds(self._clock.monotonic()) if pace else 0
+            self._clock.sleep(min(max(pause, SHORTEST_PAUSE_SECONDS), LONGEST_PAUSE_SECONDS))
+
+    def _room(self) -> int:
+        return min(RECORDS_PER_TURN, settings.PRODUCE_OUTSTANDING_RECORDS - self.unacknowledged)
+
+    def _generate(self, pace: Pace | None) -> None:
+        if self._stop_deadline is not None:
+            return
+        room = self._room() if self._count is None else min(self._room(), self._count - self.tally.sent)
+        count = pace.take(self._clock.monotonic(), room) if pace else room
+        milliseconds = int(self._clock.now().timestamp() * 1000)
+        for transaction in self._generator.generate(milliseconds, count):
+            self._waiting.append(_Record(transaction.account_id.encode(), render_message(transaction)))
+        self.tally.sent += max(0, count)
+
+    def _send_waiting(self, outlet: Outlet) -> bool:
+        """Whether there was anything to send."""
+        waiting = self._waiting
+        count = min(RECORDS_PER_TURN, len(waiting))
+        for _ in range(count):
+            record = waiting[0]
+            try:
+                self._outstanding.append((outlet.send(record.key, record.value), record))
+            except RecordRefused as error:
+                self._give_up(record, error)
+            waiting.popleft()
+        return count > 0
+
+    def _settle(self, outlet: Outlet) -> bool:
+        """Takes the records off whose fate is known; whether there were any."""
+        outstanding = self._outstanding
+        before = len(outstanding)
+        while outstanding and outstanding[0][0].is_done:
+            delivery, record = outstanding[0]
+            if delivery.exception is None:
+                self.tally.acknowledged += 1
+                outstanding.popleft()
+                continue
+            try:
+                outlet.check(delivery)
+            except RecordRefused as error:
+                outstanding.popleft()
+                self._try_again_or_give_up(record, error)
+        if len(outstanding) < before or not outstanding:
+            self._silent_since = self._clock.monotonic()
+        return len(outstanding) < before
+
+    def _try_again_or_give_up(self, record: _Record, error: RecordRefused) -> None:
+        if record.tries < TRIES_OF_A_REFUSED_RECORD:
+            record.tries += 1
+            self._waiting.append(record)
+        else:
+            self._give_up(record, error)
+
+    def _give_up(self, record: _Record, error: RecordRefused) -> None:
+        self.tally.failed += 1
+        logger.error("A record is lost: %s: %.100s", error, record.value.decode())
+
+    def _check_silence(self) -> None:
+        silence = self._clock.monotonic() - self._silent_since
+        if silence > settings.PRODUCE_STALL_SECONDS:
+            raise BrokerUnavailable(f"no acknowledgement for {silence:.0f} s, {len(self._outstanding)} records wait")
+        if (silence > SILENCE_SECONDS) != self._silence_said:
+            self._silence_said = not self._silence_said
+            if self._silence_said:
+                logger.warning("Kafka acknowledges nothing: %d records wait", len(self._outstanding))
+            else:
+                logger.info("Kafka acknowledges records again")
+
+
+class _Report:
+    """The STATUS line and the watchdog, once a second."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._time = clock.monotonic()
+        self._acknowledged = 0
+
+    def tick(self, tally: Tally, unacknowledged: int) -> None:
+        now = self._clock.monotonic()
+        elapsed = now - self._time
+        if elapsed < settings.STATUS_SECONDS:
+            return
+        rate = (tally.acknowledged - self._acknowledged) / elapsed
+        lost = f", {tally.failed:,} lost" if tally.failed else ""
+        notify.status(f"{rate:,.0f} records/s, {tally.acknowledged:,} in all, {unacknowledged:,} outstanding{lost}")
+        notify.watchdog()
+        self._time, self._acknowledged = now, tally.acknowledged
