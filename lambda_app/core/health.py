@@ -86,6 +86,7 @@ class PlatformFacts:
     units: dict[str, UnitFacts]
     stream: StreamFacts | None
     last_job: JobFacts | None
+    failed_jobs: tuple[JobFacts, ...] = ()
     errors: tuple[str, ...] = ()
 
 
@@ -96,11 +97,11 @@ def reasons_for_concern(facts: PlatformFacts) -> list[str]:
         reasons += _unit_reasons(component, facts.units)
     if facts.stream is not None:
         reasons += _stream_reasons(facts.stream, producing=_is_active(facts.units, "lambda-producer.service"))
-    if facts.last_job is not None and facts.last_job.status == "failed":
-        job = facts.last_job
-        reasons.append(
-            f"the last batch job {job.job_id} for {job.business_date} failed: {job.error or 'no error noted'}"
-        )
+    reasons += [
+        f"{job.job_id} for {job.business_date} was given up ({job.error or 'no error noted'}): "
+        f"lambda-app batch schedule --date {job.business_date} retries it"
+        for job in facts.failed_jobs
+    ]
     return reasons
 
 

@@ -69,8 +69,8 @@ def test_healthy_platform_gives_no_reason():
             "the producer runs and no row has arrived yet",
         ),
         (
-            replace(HEALTHY, last_job=replace(JOB, status="failed", error="disk full")),
-            "the last batch job BAT00007 for 2026-11-23 failed: disk full",
+            replace(HEALTHY, failed_jobs=(replace(JOB, status="failed", error="disk full"),)),
+            "BAT00007 for 2026-11-23 was given up (disk full): lambda-app batch schedule --date 2026-11-23 retries it",
         ),
         (replace(HEALTHY, stream=None, errors=("Kafka is away",)), "Kafka is away"),
     ],

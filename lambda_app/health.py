@@ -1,0 +1,108 @@
+"""Gathers the facts about the platform: from systemd, Kafka and PostgreSQL, twice a second apart for what is a rate.
+
+Changes nothing. Who does not answer becomes an error among the facts.
+"""
+
+import subprocess
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any, cast
+
+from lambda_app import broker, database
+from lambda_app.clock import Clock
+from lambda_app.core.health import COMPONENTS, JobFacts, PlatformFacts, StreamFacts, UnitFacts
+from lambda_app.core.units import PROPERTIES, UnitSample, parse_units, unit_facts
+from lambda_app.database import Connection, queries, transaction
+from lambda_app.errors import LambdaError
+from lambda_app.settings import Settings
+
+SAMPLE_SECONDS = 1.0
+SYSTEMCTL_TIMEOUT_SECONDS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class _Positions:
+    """The table stream_offsets at one moment."""
+
+    next_offsets: dict[int, int]
+    stored: int
+    gaps: int
+
+
+def gather_facts(config: Settings, clock: Clock) -> PlatformFacts:
+    """Takes a little more than a second, longer when something does not answer."""
+    errors: list[str] = []
+    log_ends = _log_ends(config, errors)
+    try:
+        with closing(database.connect(database.READER, "lambda-status")) as connection:
+            units, before, after, seconds = _sample(config, clock, connection, errors)
+            newest_age, last_job, failed_jobs = _newest(connection)
+    except LambdaError as error:
+        errors.append(str(error))
+        units, _, _, _ = _sample(config, clock, None, errors)
+        return PlatformFacts(units, None, None, errors=tuple(errors))
+    stream = StreamFacts(
+        lag_records=None if log_ends is None else _lag(log_ends, after),
+        rows_per_second=(after.stored - before.stored) / seconds,
+        newest_age_seconds=newest_age,
+        gaps=after.gaps,
+    )
+    return PlatformFacts(units, stream, last_job, failed_jobs, tuple(errors))
+
+
+def _sample(
+    config: Settings, clock: Clock, connection: Connection | None, errors: list[str]
+) -> tuple[dict[str, UnitFacts], _Positions, _Positions, float]:
+    earlier, before, start = _unit_samples([]), _positions(config, connection), clock.monotonic()
+    clock.sleep(SAMPLE_SECONDS)
+    later, after, seconds = _unit_samples(errors), _positions(config, connection), clock.monotonic() - start
+    units = {name: unit_facts(earlier.get(name), sample, seconds) for name, sample in later.items()}
+    return units, before, after, seconds
+
+
+def _unit_samples(errors: list[str]) -> dict[str, UnitSample]:
+    units = [component.unit for component in COMPONENTS] + [c.trigger for c in COMPONENTS if c.trigger]
+    command = ["systemctl", "show", "--property", ",".join(PROPERTIES), *units]
+    try:
+        result = subprocess.run(  # noqa: S603 - a fixed command
+            command, capture_output=True, text=True, timeout=SYSTEMCTL_TIMEOUT_SECONDS, check=True
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        detail = error.stderr if isinstance(error, subprocess.CalledProcessError) else error
+        errors.append(f"systemd does not answer: {' '.join(str(detail).split())}")
+        return {}
+    return parse_units(result.stdout)
+
+
+def _log_ends(config: Settings, errors: list[str]) -> dict[int, int] | None:
+    try:
+        return broker.log_ends(config)
+    except LambdaError as error:
+        errors.append(str(error))
+        return None
+
+
+def _positions(config: Settings, connection: Connection | None) -> _Positions:
+    rows = _query(connection, "stream", topic=config.kafka_topic) if connection else []
+    return _Positions(
+        next_offsets={partition: next_offset for partition, next_offset, _, _ in rows},
+        stored=sum(stored for _, _, stored, _ in rows),
+        gaps=sum(gap > 0 for _, _, _, gap in rows),
+    )
+
+
+def _lag(log_ends: dict[int, int], positions: _Positions) -> int:
+    """Records behind; the ends are the older look, so that a busy stream shows no false lag."""
+    return sum(max(0, end - positions.next_offsets.get(partition, 0)) for partition, end in log_ends.items())
+
+
+def _newest(connection: Connection) -> tuple[float | None, JobFacts | None, tuple[JobFacts, ...]]:
+    [(newest_age,)] = _query(connection, "newest_age")
+    last_jobs = [JobFacts(*row) for row in _query(connection, "last_job")]
+    failed_jobs = tuple(JobFacts(*row) for row in _query(connection, "failed_jobs"))
+    return newest_age, last_jobs[0] if last_jobs else None, failed_jobs
+
+
+def _query(connection: Connection, name: str, **values: object) -> list[tuple[Any, ...]]:
+    with transaction(connection):
+        return cast("list[tuple[Any, ...]]", database.fetch_all(connection, queries("status")[name], values))

@@ -1,0 +1,21 @@
+-- stream --
+-- How far the consumer is in each partition of a topic, and how many rows that made.
+SELECT partition, next_offset, stored_count, gap_count FROM lambda.stream_offsets WHERE topic = %(topic)s;
+
+-- newest_age --
+-- The age of the newest transaction in seconds; one that is dated ahead says nothing.
+SELECT extract(epoch FROM now() - max(event_time))::float8 FROM lambda.transactions WHERE event_time <= now();
+
+-- last_job --
+-- The job of the newest business date.
+SELECT job_id, business_date, status, attempts, rows_loaded, error
+FROM lambda.batch_jobs
+ORDER BY business_date DESC, id DESC
+LIMIT 1;
+
+-- failed_jobs --
+-- Jobs that were given up and not taken up again.
+SELECT job_id, business_date, status, attempts, rows_loaded, error
+FROM lambda.batch_jobs
+WHERE status = 'failed'
+ORDER BY business_date, id;
