@@ -3,6 +3,7 @@
 Who connects is a libpq service (PGSERVICEFILE), its password a passfile among the credentials: no secret passes here.
 """
 
+import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from importlib import resources
 import psycopg2
 import psycopg2.errors
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE, connection
+from psycopg2.extras import execute_values
 
 from lambda_app import settings
 from lambda_app.errors import AccessRefused, DatabaseUnavailable, InvalidConfiguration
@@ -19,6 +21,10 @@ from lambda_app.errors import AccessRefused, DatabaseUnavailable, InvalidConfigu
 __all__ = ["BATCH", "OWNER", "READER", "STREAM", "Connection", "connect", "fetch_all", "queries", "transaction"]
 
 Connection = connection
+# What a statement fails with because of itself: of the values in it, of a table that is not there, of anything in it.
+ValueRefused = (psycopg2.DataError, psycopg2.IntegrityError)
+UndefinedTable = psycopg2.errors.UndefinedTable
+StatementRefused = (*ValueRefused, psycopg2.ProgrammingError, psycopg2.NotSupportedError)
 
 OWNER = "lambda-owner"
 STREAM = "lambda-stream"
@@ -28,6 +34,7 @@ READER = "lambda-reader"
 # What a statement fails with that `translated_errors` leaves as it is.
 Error = psycopg2.Error
 
+_COPY_BUFFER_BYTES = 1024 * 1024
 _REFUSALS = re.compile(
     r"authentication failed|no password supplied|no pg_hba\.conf entry"
     r"|role .* does not exist|database .* does not exist|permission denied",
@@ -102,6 +109,34 @@ def fetch_all(
     with connection.cursor() as cursor:
         cursor.execute(query, values)
         return cursor.fetchall() if cursor.description else []
+
+
+def insert_many(
+    connection: Connection, query: str, rows: Sequence[Sequence[object]], template: str, page_size: int = 100
+) -> int:
+    """Runs a query with one `VALUES %s` for all rows; returns how many rows the last page of it touched."""
+    with connection.cursor() as cursor:
+        execute_values(cursor, query, rows, template, page_size)
+        return cursor.rowcount
+
+
+def copy_in(connection: Connection, table: str, columns: Sequence[str], text: bytes) -> None:
+    """Sends a COPY text into a table."""
+    with connection.cursor() as cursor:
+        cursor.copy_expert(f"COPY {table} ({', '.join(columns)}) FROM STDIN", io.BytesIO(text), _COPY_BUFFER_BYTES)
+
+
+@contextmanager
+def savepoint(connection: Connection) -> Iterator[None]:
+    """Undoes what happens inside when a statement fails there; the transaction goes on, the error too."""
+    with connection.cursor() as cursor:
+        cursor.execute("SAVEPOINT inside")
+        try:
+            yield
+        except StatementRefused:
+            cursor.execute("ROLLBACK TO SAVEPOINT inside")
+            raise
+        cursor.execute("RELEASE SAVEPOINT inside")
 
 
 @cache

@@ -13,10 +13,12 @@ import yoyo
 from yoyo.backends import DatabaseBackend
 
 from lambda_app import database, settings
-from lambda_app.database import Connection, translated_errors
+from lambda_app.database import Connection, StatementRefused, translated_errors
+from lambda_app.errors import LambdaError
 
 # yoyo's own tables: apart from those that people look at.
 BOOKKEEPING_SCHEMA = "lambda_migrations"
+_FOLDER = resources.files("lambda_app").joinpath("sql/migrations")
 # Advisory lock, class 3: migrations.
 _LOCK = "SELECT pg_advisory_lock(3, 0)"
 
@@ -42,8 +44,7 @@ def _migrations() -> Iterator[tuple[DatabaseBackend, yoyo.migrations.MigrationLi
     connection = database.connect(database.OWNER, "lambda-db-setup")
     try:
         _prepare(connection)
-        folder = resources.files("lambda_app").joinpath("sql/migrations")
-        with resources.as_file(folder) as path, translated_errors(), yoyo.get_backend(_uri()) as backend:
+        with resources.as_file(_FOLDER) as path, translated_errors(), yoyo.get_backend(_uri()) as backend:
             yield backend, yoyo.read_migrations(str(path))
     finally:
         # Ends the lock as well.
@@ -58,6 +59,13 @@ def _prepare(connection: Connection) -> None:
 
 
 def _apply(backend: DatabaseBackend, migration: yoyo.migrations.Migration) -> None:
+    try:
+        _apply_and_record(backend, migration)
+    except StatementRefused as error:
+        raise LambdaError(f"Migration {migration.id} failed: {str(error).strip()}") from error
+
+
+def _apply_and_record(backend: DatabaseBackend, migration: yoyo.migrations.Migration) -> None:
     # yoyo's own apply_one records the migration after its commit: a kill in between would run it twice.
     backend.ensure_internal_schema_updated()
     migration.load()

@@ -8,10 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from psycopg2.extras import execute_values
-
 from lambda_app.core.offsets import Resumption, StoredPosition, resume_position
-from lambda_app.database import Connection, fetch_all, queries
+from lambda_app.database import Connection, fetch_all, insert_many, queries
 from lambda_app.errors import PartitionLost
 
 logger = logging.getLogger(__name__)
@@ -72,9 +70,7 @@ def advance(connection: Connection, topic: str, topic_id: UUID | None, advances:
         )
         for a in sorted(advances, key=lambda a: a.partition)
     ]
-    with connection.cursor() as cursor:
-        execute_values(cursor, queries("positions")["advance_positions"], values, template=_TEMPLATE, page_size=10_000)
-        moved = cursor.rowcount
+    moved = insert_many(connection, queries("positions")["advance_positions"], values, _TEMPLATE, page_size=10_000)
     if moved != len(values):
         raise PartitionLost(f"{len(values) - moved} of {len(values)} partitions of this chunk moved elsewhere")
 

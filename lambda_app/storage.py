@@ -3,24 +3,25 @@
 Everything here runs inside the caller's transaction; nothing here commits.
 """
 
-import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-import psycopg2
-import psycopg2.errors
-from psycopg2.extras import execute_values
-
 from lambda_app.core.copy_text import COLUMNS, encode_rows
 from lambda_app.core.message import Transaction
-from lambda_app.database import Connection, queries
+from lambda_app.database import (
+    Connection,
+    UndefinedTable,
+    ValueRefused,
+    copy_in,
+    fetch_all,
+    insert_many,
+    queries,
+    savepoint,
+)
 
-_COLUMN_LIST = ", ".join(COLUMNS)
-_COPY_BUFFER_BYTES = 1024 * 1024
 # 2000-01-01 in UTC is still the day before in the west.
 _FIRST_DAY = date(1999, 12, 31)
 
@@ -99,7 +100,7 @@ def store_chunk(
         return StoreResult(0)
     try:
         return _store_in_one_go(connection, rows, ingestion_type, expect_duplicates)
-    except (psycopg2.DataError, psycopg2.IntegrityError) as error:
+    except ValueRefused as error:
         if not expect_duplicates:
             return store_chunk(connection, rows, ingestion_type, expect_duplicates=True)
         if len(rows) == 1:
@@ -109,26 +110,21 @@ def store_chunk(
 
 def ensure_partitions(connection: Connection, days: Iterable[date]) -> None:
     """Makes the partitions of these days unless they are there. Commit soon: other makers of partitions wait."""
-    with connection.cursor() as cursor:
-        for day in sorted(days):
-            cursor.execute(queries("storage")["ensure_partition"], {"day": day})
+    for day in sorted(days):
+        fetch_all(connection, queries("storage")["ensure_partition"], {"day": day})
 
 
 def record_dead_letters(connection: Connection, letters: Sequence[DeadLetter]) -> None:
     """Writes dead letters."""
-    if not letters:
-        return
-    with connection.cursor() as cursor:
-        execute_values(
-            cursor,
-            queries("storage")["insert_dead_letters"],
-            [
-                (x.topic, x.topic_id and str(x.topic_id), x.partition, x.offset, x.file, x.line, x.raw, x.reason)
-                for x in letters
-            ],
-            template="(%s, %s::uuid, %s, %s, %s, %s, %s, %s)",
-            page_size=100,
-        )
+    insert_many(
+        connection,
+        queries("storage")["insert_dead_letters"],
+        [
+            (x.topic, x.topic_id and str(x.topic_id), x.partition, x.offset, x.file, x.line, x.raw, x.reason)
+            for x in letters
+        ],
+        template="(%s, %s::uuid, %s, %s, %s, %s, %s, %s)",
+    )
 
 
 def _store_in_one_go(
@@ -136,13 +132,13 @@ def _store_in_one_go(
 ) -> StoreResult:
     days = split_by_day(rows, session_zone(connection))
     if expect_duplicates:
-        with _savepoint(connection):
+        with savepoint(connection):
             return _store_new(connection, rows, days, ingestion_type)
     try:
-        with _savepoint(connection):
+        with savepoint(connection):
             _copy_into_partitions(connection, days, ingestion_type)
-    except psycopg2.errors.UndefinedTable:
-        with _savepoint(connection):
+    except UndefinedTable:
+        with savepoint(connection):
             ensure_partitions(connection, days)
             _copy_into_partitions(connection, days, ingestion_type)
     return StoreResult(len(rows))
@@ -161,12 +157,10 @@ def _store_new(
     # A day that begins twice (clocks go back at midnight) is cut a little otherwise by PostgreSQL: the day before too.
     touched = {day - timedelta(days=shift) for day in days for shift in (0, 1)}
     ensure_partitions(connection, {day for day in touched if day >= _FIRST_DAY})
-    with connection.cursor() as cursor:
-        cursor.execute(queries("storage")["create_chunk_table"])
-        cursor.execute("TRUNCATE chunk")
-        _copy(connection, "pg_temp.chunk", rows, ingestion_type)
-        cursor.execute(queries("storage")["insert_chunk"])
-        new_keys = set(cursor.fetchall())
+    fetch_all(connection, queries("storage")["create_chunk_table"])
+    fetch_all(connection, queries("storage")["empty_chunk_table"])
+    _copy(connection, "pg_temp.chunk", rows, ingestion_type)
+    new_keys = set(fetch_all(connection, queries("storage")["insert_chunk"]))
     duplicates = []
     for index, row in enumerate(rows):
         key = (row.event_time, row.transaction_id)
@@ -190,24 +184,7 @@ def _store_halves(connection: Connection, rows: Sequence[Transaction], ingestion
 
 
 def _copy(connection: Connection, table: str, rows: Iterable[Transaction], ingestion_type: str) -> None:
-    with connection.cursor() as cursor:
-        cursor.copy_expert(
-            f"COPY {table} ({_COLUMN_LIST}) FROM STDIN",
-            io.BytesIO(encode_rows(rows, ingestion_type)),
-            size=_COPY_BUFFER_BYTES,
-        )
-
-
-@contextmanager
-def _savepoint(connection: Connection) -> Iterator[None]:
-    with connection.cursor() as cursor:
-        cursor.execute("SAVEPOINT chunk")
-        try:
-            yield
-        except (psycopg2.DataError, psycopg2.IntegrityError, psycopg2.ProgrammingError):
-            cursor.execute("ROLLBACK TO SAVEPOINT chunk")
-            raise
-        cursor.execute("RELEASE SAVEPOINT chunk")
+    copy_in(connection, table, COLUMNS, encode_rows(rows, ingestion_type))
 
 
 def _midnight(day: date, zone: ZoneInfo) -> datetime:

@@ -28,10 +28,13 @@ MAX_LENGTHS = {
     "job_id": 128,
 }
 
+_SHOWN_CHARACTERS = 60
 _HUNDREDTH = Decimal("0.01")
+_ZERO = Decimal("0.00")
+_NUMBERS = (int, Decimal)
 _EXACT = Context(prec=40, rounding=ROUND_HALF_UP)
 _TIME = re.compile(
-    r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|[+-]\d\d(?::?\d\d)?)?",
+    r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d(?::?\d\d)?)?",
     re.ASCII,
 )
 _LONE_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
@@ -176,7 +179,7 @@ def _text(name: str, value: object) -> str:
 
 
 def _number(name: str, value: object) -> Decimal:
-    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+    if isinstance(value, bool) or not isinstance(value, _NUMBERS):
         raise InvalidMessage(f"{name} must be a number, not {_kind(value)}: {_show(value)}")
     number = Decimal(value)
     if not number.is_finite():
@@ -191,7 +194,7 @@ def _amount(value: object) -> Decimal:
     # The order of magnitude first: no digit of 1e999999999 is ever written out.
     if number and number.adjusted() >= 10:
         raise InvalidMessage(f"amount must be between -10^10 and 10^10: {_show(value)}")
-    rounded = number.quantize(_HUNDREDTH, context=_EXACT) if number else Decimal("0.00")
+    rounded = number.quantize(_HUNDREDTH, context=_EXACT) if number else _ZERO
     if rounded != number:
         raise InvalidMessage(f"amount has {_decimals(number)} decimals, more than 2: {_show(value)}")
     return rounded
@@ -201,7 +204,7 @@ def _risk_score(value: object) -> Decimal:
     number = _number("risk_score", value)
     if number < 0 or number >= 100:
         raise InvalidMessage(f"risk_score must be between 0 and {RISK_SCORE_LIMIT}: {_show(value)}")
-    rounded = abs(number.quantize(_HUNDREDTH, context=_EXACT)) if number else Decimal("0.00")
+    rounded = abs(number.quantize(_HUNDREDTH, context=_EXACT)) if number else _ZERO
     if rounded > RISK_SCORE_LIMIT:
         raise InvalidMessage(f"risk_score must be between 0 and {RISK_SCORE_LIMIT}: {_show(value)}")
     return rounded
@@ -212,12 +215,12 @@ def _time(name: str, value: object, now: datetime) -> datetime:
         raise InvalidMessage("event_time is missing, and timestamp too")
     if not isinstance(value, str):
         raise InvalidMessage(f"{name} must be text in ISO 8601, not {_kind(value)}: {_show(value)}")
-    match = _TIME.fullmatch(value)
-    if match is None:
+    if _TIME.fullmatch(value) is None:
         raise InvalidMessage(f"{name} is no time in ISO 8601, such as 2026-01-31T23:59:59.5Z: {_show(value)}")
-    day, clock, fraction, zone = match.groups()
     try:
-        time = datetime.fromisoformat(f"{day}T{clock}.{(fraction or '0')[:6]:0<6}{zone or 'Z'}").astimezone(UTC)
+        time = datetime.fromisoformat(value)
+        if time.tzinfo is not UTC:
+            time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise InvalidMessage(f"{name} is no real time: {_show(value)}") from error
     if time < EARLIEST:
@@ -254,14 +257,18 @@ def _kind(value: object) -> str:
 
 
 def _show(value: object) -> str:
-    text = (
-        str(value)
-        if isinstance(value, Decimal)
-        else msgspec.json.encode(value).decode()
-        if not isinstance(value, str)
-        else repr(value)
-    )
-    return text if len(text) <= 60 else text[:50] + "..."
+    """The start of a value, on one line, with nothing in it that PostgreSQL would not store."""
+    if isinstance(value, str):
+        # Cut first: it may have a million characters.
+        text = repr(value[:_SHOWN_CHARACTERS])
+    elif isinstance(value, Decimal):
+        text = str(value)
+    else:
+        try:
+            text = msgspec.json.encode(value).decode()
+        except RecursionError:
+            text = f"{_kind(value)}, nested too deeply to show"
+    return text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "..."
 
 
 def _undecodable(value: bytes, error: Exception) -> str:

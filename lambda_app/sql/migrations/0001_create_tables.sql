@@ -197,7 +197,8 @@ BEGIN
     END IF;
     -- Class 1: makers of partitions.
     PERFORM pg_advisory_xact_lock(1, 0);
-    IF to_regclass('lambda.' || partition_name) IS NOT NULL THEN
+    -- By a query: to_regclass may still remember that the table was missing before the wait.
+    IF EXISTS (SELECT FROM pg_class WHERE relname = partition_name AND relnamespace = 'lambda'::regnamespace) THEN
         RETURN false;
     END IF;
     EXECUTE format('CREATE TABLE lambda.%I (LIKE lambda.transactions INCLUDING ALL)', partition_name);

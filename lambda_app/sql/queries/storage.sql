@@ -8,6 +8,10 @@ CREATE TEMPORARY TABLE IF NOT EXISTS chunk (
     line bigint GENERATED ALWAYS AS IDENTITY, LIKE lambda.transactions INCLUDING DEFAULTS
 ) ON COMMIT DELETE ROWS;
 
+-- empty_chunk_table --
+-- One transaction may put down several chunks.
+TRUNCATE pg_temp.chunk;
+
 -- insert_chunk --
 -- Moves the chunk over; of rows with one key the first is stored.
 INSERT INTO lambda.transactions (
@@ -17,7 +21,7 @@ INSERT INTO lambda.transactions (
 SELECT
     job_id, transaction_id, account_id, transaction_type, amount, event_time,
     merchant_category, location, card_present, risk_score, ingestion_type, ingested_at
-FROM chunk
+FROM pg_temp.chunk
 ORDER BY line
 ON CONFLICT ON CONSTRAINT transactions_pkey DO NOTHING
 RETURNING event_time, transaction_id;

@@ -1,0 +1,509 @@
+--
+-- PostgreSQL database dump
+--
+
+--
+-- Name: lambda; Type: SCHEMA; Schema: -; Owner: lambda_owner
+--
+
+CREATE SCHEMA lambda;
+
+ALTER SCHEMA lambda OWNER TO lambda_owner;
+
+--
+-- Name: SCHEMA lambda; Type: COMMENT; Schema: -; Owner: lambda_owner
+--
+
+COMMENT ON SCHEMA lambda IS 'The Lambda data platform';
+
+--
+-- Name: ensure_partition(date); Type: FUNCTION; Schema: lambda; Owner: lambda_owner
+--
+
+CREATE FUNCTION lambda.ensure_partition(day date) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+    partition_name text := 'transactions_' || to_char(day, 'YYYYMMDD');
+    lower_bound timestamptz := day::timestamp AT TIME ZONE lambda.time_zone();
+    upper_bound timestamptz := (day + 1)::timestamp AT TIME ZONE lambda.time_zone();
+BEGIN
+    IF day IS NULL OR day < DATE '1999-12-31' OR day > (now() AT TIME ZONE 'UTC')::date + 3 THEN
+        RAISE EXCEPTION 'no partition for %: transactions are from 2000-01-01 to one day ahead', day
+            USING ERRCODE = 'check_violation';
+    END IF;
+    IF to_regclass('lambda.' || partition_name) IS NOT NULL THEN
+        RETURN false;
+    END IF;
+    -- Class 1: makers of partitions.
+    PERFORM pg_advisory_xact_lock(1, 0);
+    -- By a query: to_regclass may still remember that the table was missing before the wait.
+    IF EXISTS (SELECT FROM pg_class WHERE relname = partition_name AND relnamespace = 'lambda'::regnamespace) THEN
+        RETURN false;
+    END IF;
+    EXECUTE format('CREATE TABLE lambda.%I (LIKE lambda.transactions INCLUDING ALL)', partition_name);
+    EXECUTE format(
+        'ALTER TABLE lambda.transactions ATTACH PARTITION lambda.%I FOR VALUES FROM (%L) TO (%L)',
+        partition_name, lower_bound, upper_bound
+    );
+    EXECUTE format('GRANT SELECT, INSERT ON lambda.%I TO lambda_stream, lambda_batch', partition_name);
+    EXECUTE format('GRANT SELECT ON lambda.%I TO lambda_reader', partition_name);
+    RETURN true;
+END
+$$;
+
+ALTER FUNCTION lambda.ensure_partition(day date) OWNER TO lambda_owner;
+
+--
+-- Name: time_zone(); Type: FUNCTION; Schema: lambda; Owner: lambda_owner
+--
+
+CREATE FUNCTION lambda.time_zone() RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    SELECT coalesce(
+        (
+            SELECT split_part(entry, '=', 2)
+            FROM pg_db_role_setting AS s
+            JOIN pg_database AS d ON d.oid = s.setdatabase AND d.datname = current_database()
+            CROSS JOIN LATERAL unnest(s.setconfig) AS entry
+            WHERE s.setrole = 0 AND lower(split_part(entry, '=', 1)) = 'timezone'
+        ),
+        'UTC'
+    )
+$$;
+
+ALTER FUNCTION lambda.time_zone() OWNER TO lambda_owner;
+
+--
+-- Name: batch_jobs; Type: TABLE; Schema: lambda; Owner: lambda_owner
+--
+
+CREATE TABLE lambda.batch_jobs (
+    id bigint NOT NULL,
+    job_id text GENERATED ALWAYS AS (('BAT'::text ||
+CASE
+    WHEN (id < 100000) THEN lpad((id)::text, 5, '0'::text)
+    ELSE (id)::text
+END)) STORED,
+    business_date date NOT NULL,
+    source text NOT NULL,
+    status text DEFAULT 'pending'::text NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    rows_read bigint,
+    rows_loaded bigint,
+    rows_duplicate bigint,
+    rows_rejected bigint,
+    error text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    started_at timestamp with time zone,
+    finished_at timestamp with time zone,
+    CONSTRAINT batch_jobs_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'running'::text, 'completed'::text, 'failed'::text])))
+);
+
+ALTER TABLE lambda.batch_jobs OWNER TO lambda_owner;
+
+--
+-- Name: TABLE batch_jobs; Type: COMMENT; Schema: lambda; Owner: lambda_owner
+--
+
+COMMENT ON TABLE lambda.batch_jobs IS 'The nightly jobs: one per source and business date, whatever happens';
+
+--
+-- Name: batch_jobs_id_seq; Type: SEQUENCE; Schema: lambda; Owner: lambda_owner
+--
+
+ALTER TABLE lambda.batch_jobs ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME lambda.batch_jobs_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+--
+-- Name: batch_stats; Type: TABLE; Schema: lambda; Owner: lambda_owner
+--
+
+CREATE TABLE lambda.batch_stats (
+    minute timestamp with time zone NOT NULL,
+    merchant_category text,
+    transaction_type text NOT NULL,
+    count bigint NOT NULL,
+    amount_sum numeric NOT NULL,
+    amount_min numeric NOT NULL,
+    amount_max numeric NOT NULL,
+    risk_sum numeric NOT NULL,
+    high_risk_count bigint NOT NULL
+);
+
+ALTER TABLE lambda.batch_stats OWNER TO lambda_owner;
+
+--
+-- Name: TABLE batch_stats; Type: COMMENT; Schema: lambda; Owner: lambda_owner
+--
+
+COMMENT ON TABLE lambda.batch_stats IS 'Batch layer: the recomputed truth of closed days';
+
+--
+-- Name: dead_letters; Type: TABLE; Schema: lambda; Owner: lambda_owner
+--
+
+CREATE TABLE lambda.dead_letters (
+    id bigint NOT NULL,
+    topic text,
+    topic_id uuid,
+    partition integer,
+    "offset" bigint,
+    file text,
+    line bigint,
+    raw bytea,
+    reason text NOT NULL,
+    received_at timestamp with time zone DEFAULT now() NOT NULL,
+    resolved_at timestamp with time zone,
+    CONSTRAINT dead_letters_origin_check CHECK ((((topic IS NOT NULL) AND (partition IS NOT NULL) AND ("offset" IS NOT NULL) AND (file IS NULL) AND (line IS NULL)) OR ((topic IS NULL) AND (partition IS NULL) AND ("offset" IS NULL) AND (file IS NOT NULL) AND (line IS NOT NULL))))
+);
+
+ALTER TABLE lambda.dead_letters OWNER TO lambda_owner;
+
+--
+-- Name: TABLE dead_letters; Type: COMMENT; Schema: lambda; Owner: lambda_owner
+--
+
+COMMENT ON TABLE lambda.dead_letters IS 'Every message or line that was not valid, with the reason; raw is NULL for a null value';
+
+--
+-- Name: dead_letters_id_seq; Type: SEQUENCE; Schema: lambda; Owner: lambda_owner
+--
+
+ALTER TABLE lambda.dead_letters ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME lambda.dead_letters_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+--
+-- Name: speed_stats; Type: TABLE; Schema: lambda; Owner: lambda_owner
+--
+
+CREATE TABLE lambda.speed_stats (
+    shard integer NOT NULL,
+    minute timestamp with time zone NOT NULL,
+    merchant_category text,
+    transaction_type text NOT NULL,
+    count bigint NOT NULL,
+    amount_sum numeric NOT NULL,
+    amount_min numeric NOT NULL,
+    amount_max numeric NOT NULL,
+    risk_sum numeric NOT NULL,
+    high_risk_count bigint NOT NULL
+);
+
+ALTER TABLE lambda.speed_stats OWNER TO lambda_owner;
+
+--
+-- Name: TABLE speed_stats; Type: COMMENT; Schema: lambda; Owner: lambda_owner
+--
+
+COMMENT ON TABLE lambda.speed_stats IS 'Speed layer: aggregates of the rows not yet recomputed, a shard per writer';
+
+--
+-- Name: stream_gaps; Type: TABLE; Schema: lambda; Owner: lambda_owner
+--
+
+CREATE TABLE lambda.stream_gaps (
+    id bigint NOT NULL,
+    topic text NOT NULL,
+    topic_id uuid,
+    partition integer NOT NULL,
+    from_offset bigint NOT NULL,
+    to_offset bigint,
+    reason text NOT NULL,
+    noticed_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+ALTER TABLE lambda.stream_gaps OWNER TO lambda_owner;
+
+--
+-- Name: TABLE stream_gaps; Type: COMMENT; Schema: lambda; Owner: lambda_owner
+--
+
+COMMENT ON TABLE lambda.stream_gaps IS 'What the broker no longer had when we came to read it: [from_offset, to_offset), NULL for unknown';
+
+--
+-- Name: stream_gaps_id_seq; Type: SEQUENCE; Schema: lambda; Owner: lambda_owner
+--
+
+ALTER TABLE lambda.stream_gaps ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME lambda.stream_gaps_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+--
+-- Name: stream_offsets; Type: TABLE; Schema: lambda; Owner: lambda_owner
+--
+
+CREATE TABLE lambda.stream_offsets (
+    topic text NOT NULL,
+    partition integer NOT NULL,
+    topic_id uuid,
+    next_offset bigint NOT NULL,
+    leader_epoch integer,
+    last_timestamp timestamp with time zone,
+    last_hash bytea,
+    stored_count bigint DEFAULT 0 NOT NULL,
+    duplicate_count bigint DEFAULT 0 NOT NULL,
+    dead_letter_count bigint DEFAULT 0 NOT NULL,
+    gap_count bigint DEFAULT 0 NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL
+)
+WITH (fillfactor='50');
+
+ALTER TABLE lambda.stream_offsets OWNER TO lambda_owner;
+
+--
+-- Name: COLUMN stream_offsets.last_hash; Type: COMMENT; Schema: lambda; Owner: lambda_owner
+--
+
+COMMENT ON COLUMN lambda.stream_offsets.last_hash IS 'Fingerprint of the record before next_offset: hash of its key and value';
+
+--
+-- Name: COLUMN stream_offsets.gap_count; Type: COMMENT; Schema: lambda; Owner: lambda_owner
+--
+
+COMMENT ON COLUMN lambda.stream_offsets.gap_count IS 'Offsets that could not be read; each gap is a row of stream_gaps';
+
+--
+-- Name: transaction_stats; Type: VIEW; Schema: lambda; Owner: lambda_owner
+--
+
+CREATE VIEW lambda.transaction_stats AS
+ SELECT layers.minute,
+    layers.merchant_category,
+    layers.transaction_type,
+    (sum(layers.count))::bigint AS count,
+    sum(layers.amount_sum) AS amount_sum,
+    min(layers.amount_min) AS amount_min,
+    max(layers.amount_max) AS amount_max,
+    sum(layers.risk_sum) AS risk_sum,
+    (sum(layers.high_risk_count))::bigint AS high_risk_count
+   FROM ( SELECT batch_stats.minute,
+            batch_stats.merchant_category,
+            batch_stats.transaction_type,
+            batch_stats.count,
+            batch_stats.amount_sum,
+            batch_stats.amount_min,
+            batch_stats.amount_max,
+            batch_stats.risk_sum,
+            batch_stats.high_risk_count
+           FROM lambda.batch_stats
+        UNION ALL
+         SELECT speed_stats.minute,
+            speed_stats.merchant_category,
+            speed_stats.transaction_type,
+            speed_stats.count,
+            speed_stats.amount_sum,
+            speed_stats.amount_min,
+            speed_stats.amount_max,
+            speed_stats.risk_sum,
+            speed_stats.high_risk_count
+           FROM lambda.speed_stats) layers
+  GROUP BY layers.minute, layers.merchant_category, layers.transaction_type;
+
+ALTER TABLE lambda.transaction_stats OWNER TO lambda_owner;
+
+--
+-- Name: VIEW transaction_stats; Type: COMMENT; Schema: lambda; Owner: lambda_owner
+--
+
+COMMENT ON VIEW lambda.transaction_stats IS 'Serving layer: batch_stats and speed_stats combined, right at every moment';
+
+--
+-- Name: transactions; Type: TABLE; Schema: lambda; Owner: lambda_owner
+--
+
+CREATE TABLE lambda.transactions (
+    job_id text,
+    transaction_id text NOT NULL COLLATE pg_catalog."C",
+    account_id text NOT NULL COLLATE pg_catalog."C",
+    transaction_type text NOT NULL,
+    amount numeric(12,2) NOT NULL,
+    event_time timestamp with time zone NOT NULL,
+    merchant_category text,
+    location text,
+    card_present boolean,
+    risk_score numeric(4,2),
+    ingestion_type text NOT NULL,
+    ingested_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT transactions_ingestion_type_check CHECK ((ingestion_type = ANY (ARRAY['STREAM'::text, 'BATCH'::text])))
+)
+PARTITION BY RANGE (event_time);
+
+ALTER TABLE lambda.transactions OWNER TO lambda_owner;
+
+--
+-- Name: TABLE transactions; Type: COMMENT; Schema: lambda; Owner: lambda_owner
+--
+
+COMMENT ON TABLE lambda.transactions IS 'Master data set: every valid transaction exactly once, a partition per day of event_time';
+
+--
+-- Name: batch_jobs batch_jobs_job_id_key; Type: CONSTRAINT; Schema: lambda; Owner: lambda_owner
+--
+
+ALTER TABLE ONLY lambda.batch_jobs
+    ADD CONSTRAINT batch_jobs_job_id_key UNIQUE (job_id);
+
+--
+-- Name: batch_jobs batch_jobs_pkey; Type: CONSTRAINT; Schema: lambda; Owner: lambda_owner
+--
+
+ALTER TABLE ONLY lambda.batch_jobs
+    ADD CONSTRAINT batch_jobs_pkey PRIMARY KEY (id);
+
+--
+-- Name: batch_jobs batch_jobs_source_business_date_key; Type: CONSTRAINT; Schema: lambda; Owner: lambda_owner
+--
+
+ALTER TABLE ONLY lambda.batch_jobs
+    ADD CONSTRAINT batch_jobs_source_business_date_key UNIQUE (source, business_date);
+
+--
+-- Name: batch_stats batch_stats_key; Type: CONSTRAINT; Schema: lambda; Owner: lambda_owner
+--
+
+ALTER TABLE ONLY lambda.batch_stats
+    ADD CONSTRAINT batch_stats_key UNIQUE NULLS NOT DISTINCT (minute, merchant_category, transaction_type);
+
+--
+-- Name: dead_letters dead_letters_pkey; Type: CONSTRAINT; Schema: lambda; Owner: lambda_owner
+--
+
+ALTER TABLE ONLY lambda.dead_letters
+    ADD CONSTRAINT dead_letters_pkey PRIMARY KEY (id);
+
+--
+-- Name: speed_stats speed_stats_key; Type: CONSTRAINT; Schema: lambda; Owner: lambda_owner
+--
+
+ALTER TABLE ONLY lambda.speed_stats
+    ADD CONSTRAINT speed_stats_key UNIQUE NULLS NOT DISTINCT (minute, merchant_category, transaction_type, shard);
+
+--
+-- Name: stream_gaps stream_gaps_pkey; Type: CONSTRAINT; Schema: lambda; Owner: lambda_owner
+--
+
+ALTER TABLE ONLY lambda.stream_gaps
+    ADD CONSTRAINT stream_gaps_pkey PRIMARY KEY (id);
+
+--
+-- Name: stream_offsets stream_offsets_pkey; Type: CONSTRAINT; Schema: lambda; Owner: lambda_owner
+--
+
+ALTER TABLE ONLY lambda.stream_offsets
+    ADD CONSTRAINT stream_offsets_pkey PRIMARY KEY (topic, partition);
+
+--
+-- Name: transactions transactions_pkey; Type: CONSTRAINT; Schema: lambda; Owner: lambda_owner
+--
+
+ALTER TABLE ONLY lambda.transactions
+    ADD CONSTRAINT transactions_pkey PRIMARY KEY (event_time, transaction_id);
+
+--
+-- Name: dead_letters_origin_idx; Type: INDEX; Schema: lambda; Owner: lambda_owner
+--
+
+CREATE UNIQUE INDEX dead_letters_origin_idx ON lambda.dead_letters USING btree (topic, topic_id, partition, "offset", sha256(raw)) NULLS NOT DISTINCT WHERE (topic IS NOT NULL);
+
+--
+-- Name: SCHEMA lambda; Type: ACL; Schema: -; Owner: lambda_owner
+--
+
+GRANT USAGE ON SCHEMA lambda TO lambda_stream;
+GRANT USAGE ON SCHEMA lambda TO lambda_batch;
+GRANT USAGE ON SCHEMA lambda TO lambda_reader;
+
+--
+-- Name: FUNCTION ensure_partition(day date); Type: ACL; Schema: lambda; Owner: lambda_owner
+--
+
+REVOKE ALL ON FUNCTION lambda.ensure_partition(day date) FROM PUBLIC;
+GRANT ALL ON FUNCTION lambda.ensure_partition(day date) TO lambda_stream;
+GRANT ALL ON FUNCTION lambda.ensure_partition(day date) TO lambda_batch;
+
+--
+-- Name: TABLE batch_jobs; Type: ACL; Schema: lambda; Owner: lambda_owner
+--
+
+GRANT SELECT,INSERT,UPDATE ON TABLE lambda.batch_jobs TO lambda_batch;
+GRANT SELECT ON TABLE lambda.batch_jobs TO lambda_reader;
+
+--
+-- Name: TABLE batch_stats; Type: ACL; Schema: lambda; Owner: lambda_owner
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE lambda.batch_stats TO lambda_batch;
+GRANT SELECT ON TABLE lambda.batch_stats TO lambda_reader;
+
+--
+-- Name: TABLE dead_letters; Type: ACL; Schema: lambda; Owner: lambda_owner
+--
+
+GRANT SELECT,INSERT ON TABLE lambda.dead_letters TO lambda_stream;
+GRANT SELECT,INSERT ON TABLE lambda.dead_letters TO lambda_batch;
+GRANT SELECT ON TABLE lambda.dead_letters TO lambda_reader;
+
+--
+-- Name: TABLE speed_stats; Type: ACL; Schema: lambda; Owner: lambda_owner
+--
+
+GRANT SELECT,INSERT,UPDATE ON TABLE lambda.speed_stats TO lambda_stream;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE lambda.speed_stats TO lambda_batch;
+GRANT SELECT ON TABLE lambda.speed_stats TO lambda_reader;
+
+--
+-- Name: TABLE stream_gaps; Type: ACL; Schema: lambda; Owner: lambda_owner
+--
+
+GRANT SELECT,INSERT ON TABLE lambda.stream_gaps TO lambda_stream;
+GRANT SELECT ON TABLE lambda.stream_gaps TO lambda_reader;
+
+--
+-- Name: TABLE stream_offsets; Type: ACL; Schema: lambda; Owner: lambda_owner
+--
+
+GRANT SELECT,INSERT,UPDATE ON TABLE lambda.stream_offsets TO lambda_stream;
+GRANT SELECT ON TABLE lambda.stream_offsets TO lambda_batch;
+GRANT SELECT ON TABLE lambda.stream_offsets TO lambda_reader;
+
+--
+-- Name: TABLE transaction_stats; Type: ACL; Schema: lambda; Owner: lambda_owner
+--
+
+GRANT SELECT ON TABLE lambda.transaction_stats TO lambda_stream;
+GRANT SELECT ON TABLE lambda.transaction_stats TO lambda_batch;
+GRANT SELECT ON TABLE lambda.transaction_stats TO lambda_reader;
+
+--
+-- Name: TABLE transactions; Type: ACL; Schema: lambda; Owner: lambda_owner
+--
+
+GRANT SELECT,INSERT ON TABLE lambda.transactions TO lambda_stream;
+GRANT SELECT,INSERT ON TABLE lambda.transactions TO lambda_batch;
+GRANT SELECT ON TABLE lambda.transactions TO lambda_reader;
+
+--
+-- PostgreSQL database dump complete
+--
+
