@@ -25,6 +25,8 @@ CONSUMER = "lambda-consumer"
 
 BOOTSTRAP_TIMEOUT_MS = 10_000
 REQUEST_TIMEOUT_MS = 15_000
+# For the partitions of a topic, once connected.
+METADATA_TIMEOUT_MS = 5_000
 # A topic made anew is noticed by the broker's refusal at once; this is the belt to those braces.
 METADATA_AGE_MS = 30_000
 # A record waits for Kafka however long it is away.
@@ -80,7 +82,7 @@ class Outlet:
                 "partitioner": _RememberingPartitioner(),
                 "linger_ms": int(linger_seconds * 1000),
                 "batch_size": settings.PRODUCE_BATCH_BYTES,
-                "max_block_ms": BOOTSTRAP_TIMEOUT_MS,
+                "max_block_ms": METADATA_TIMEOUT_MS,
                 "delivery_timeout_ms": NEVER_MS,
             },
         )
@@ -157,6 +159,8 @@ def translated_errors(config: Settings) -> Iterator[None]:
         raise RecordRefused(f"Kafka refuses the record: {error}") from error
     except kafka_errors.SaslAuthenticationFailedError as error:
         raise AccessRefused(f"Kafka at {config.kafka_bootstrap_servers} refuses the user or password") from error
+    except kafka_errors.FencedInstanceIdError as error:
+        raise AccessRefused("another consumer of this name has joined the group: only one can run on a host") from error
     except kafka_errors.AuthorizationError as error:
         raise AccessRefused(f"Kafka at {config.kafka_bootstrap_servers} refuses: {error}") from error
     except kafka_errors.KafkaConfigurationError as error:
@@ -174,7 +178,11 @@ class Subscription:
     # Parked partitions. The client's own thread adds to it.
     _parked: set[int]
 
-    def __init__(self, config: Settings, client_id: str) -> None:
+    def __init__(self, config: Settings, instance: str) -> None:
+        """Joins as `instance`: a name that one process at a time has, and the process after it again.
+
+        So a worker that was killed gets its partitions back at once: the group knows it as the same member.
+        """
         self._config = config
         self._parked = set()
         self._consumer = _open(
@@ -182,8 +190,11 @@ class Subscription:
             config,
             CONSUMER,
             {
-                "client_id": client_id,
-                "group_id": settings.KAFKA_GROUP,
+                "client_id": instance,
+                "group_id": config.kafka_group,
+                "group_instance_id": instance,
+                "session_timeout_ms": int(settings.KAFKA_SESSION_SECONDS * 1000),
+                "heartbeat_interval_ms": 1000,
                 "enable_auto_commit": False,
                 # Never jump silently: an offset out of range is ours to judge.
                 "auto_offset_reset": "none",

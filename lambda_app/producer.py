@@ -26,8 +26,6 @@ logger = logging.getLogger(__name__)
 RECORDS_PER_TURN = 500
 SHORTEST_PAUSE_SECONDS = 0.005
 LONGEST_PAUSE_SECONDS = 0.1
-# Kafka is said to be away when it acknowledges nothing for so long.
-SILENCE_SECONDS = 5.0
 # A record that Kafka refuses may have suffered from its neighbours in the batch: it gets other ones.
 TRIES_OF_A_REFUSED_RECORD = 3
 
@@ -64,7 +62,6 @@ class Producer:
         # To be sent, for the first time or again.
         self._waiting: deque[_Record] = deque()
         self._silent_since = 0.0
-        self._silence_said = False
         self._report = _Report(clock)
         self.tally = Tally()
 
@@ -121,10 +118,12 @@ class Producer:
         while not self._is_over():
             if self._settle(outlet):
                 backoff.reset()
-            self._check_silence()
+            silence = self._clock.monotonic() - self._silent_since
+            if silence > settings.PRODUCE_STALL_SECONDS:
+                raise BrokerUnavailable(f"no acknowledgement for {silence:.0f} s, {self.unacknowledged} records wait")
             self._report.tick(self.tally, self.unacknowledged)
             self._generate(pace)
-            if self._send_waiting(outlet) and pace is None:
+            if silence < settings.PRODUCE_HOLD_SECONDS and self._send_waiting(outlet) and pace is None:
                 continue
             pause = pace.wait_seconds(self._clock.monotonic()) if pace else 0
             self._clock.sleep(min(max(pause, SHORTEST_PAUSE_SECONDS), LONGEST_PAUSE_SECONDS))
@@ -184,17 +183,6 @@ class Producer:
     def _give_up(self, record: _Record, error: RecordRefused) -> None:
         self.tally.failed += 1
         logger.error("A record is lost: %s: %.100s", error, record.value.decode())
-
-    def _check_silence(self) -> None:
-        silence = self._clock.monotonic() - self._silent_since
-        if silence > settings.PRODUCE_STALL_SECONDS:
-            raise BrokerUnavailable(f"no acknowledgement for {silence:.0f} s, {len(self._outstanding)} records wait")
-        if (silence > SILENCE_SECONDS) != self._silence_said:
-            self._silence_said = not self._silence_said
-            if self._silence_said:
-                logger.warning("Kafka acknowledges nothing: %d records wait", len(self._outstanding))
-            else:
-                logger.info("Kafka acknowledges records again")
 
 
 class _Report:

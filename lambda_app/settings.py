@@ -8,6 +8,8 @@ KAFKA_BOOTSTRAP_SERVERS = "localhost:9092"
 KAFKA_TOPIC = "transactions"
 # Only assigns partitions: positions are in the table stream_offsets.
 KAFKA_GROUP = "lambda-consumer"
+# A worker that says nothing for so long loses its partitions to the others.
+KAFKA_SESSION_SECONDS = 10.0
 KAFKA_SASL_MECHANISM = "SCRAM-SHA-512"
 
 CONSUME_WORKERS = 2
@@ -31,8 +33,10 @@ PRODUCE_LINGER_FULL_SPEED_SECONDS = 0.02
 PRODUCE_BATCH_BYTES = 256 * 1024
 # Sent and not acknowledged yet: what bounds the memory while Kafka is away.
 PRODUCE_OUTSTANDING_RECORDS = 50_000
-# Kafka says nothing for so long: a new connection may.
-PRODUCE_STALL_SECONDS = 60.0
+# Kafka acknowledges nothing for so long: nothing more is handed to the client, which only gets slower by it ...
+PRODUCE_HOLD_SECONDS = 1.0
+# ... and for so long: a new connection may do better, and waiting for it costs no CPU time.
+PRODUCE_STALL_SECONDS = 10.0
 # Less than the unit's TimeoutStopSec.
 PRODUCE_DRAIN_SECONDS = 20.0
 # Rows of a generated file.
@@ -58,6 +62,7 @@ class Settings:
     kafka_topic: str = KAFKA_TOPIC
     # PLAINTEXT, SASL_PLAINTEXT, or None: SASL_PLAINTEXT exactly when the user's credential is there.
     kafka_security_protocol: str | None = None
+    kafka_group: str = KAFKA_GROUP
 
 
 def credential_path(name: str) -> Path | None:
