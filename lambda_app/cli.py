@@ -49,6 +49,7 @@ class _LazyGroup(click.Group):
     "--kafka-bootstrap-servers", default=settings.KAFKA_BOOTSTRAP_SERVERS, help="Brokers, host:port,host:port."
 )
 @click.option("--kafka-topic", default=settings.KAFKA_TOPIC, help="Topic of the transactions.")
+@click.option("--kafka-group", default=settings.KAFKA_GROUP, help="Consumer group.")
 @click.option(
     "--kafka-security-protocol",
     type=click.Choice(["PLAINTEXT", "SASL_PLAINTEXT"]),
@@ -61,6 +62,7 @@ def app(
     context: click.Context,
     kafka_bootstrap_servers: str,
     kafka_topic: str,
+    kafka_group: str,
     kafka_security_protocol: str | None,
     verbose: bool,
 ) -> None:
@@ -69,7 +71,7 @@ def app(
     Each option is also an environment variable: LAMBDA_KAFKA_TOPIC, LAMBDA_CONSUME_WORKERS, ...
     """
     logs.configure(verbose)
-    context.obj = Settings(kafka_bootstrap_servers, kafka_topic, kafka_security_protocol)
+    context.obj = Settings(kafka_bootstrap_servers, kafka_topic, kafka_security_protocol, kafka_group)
 
 
 def main() -> None:

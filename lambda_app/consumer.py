@@ -5,6 +5,7 @@ partitions, and begin again at the offsets that stand in the database.
 """
 
 import logging
+import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -78,7 +79,7 @@ class Worker:
         is_stopping: Callable[[], bool],
     ) -> None:
         self._config = config
-        self._name = f"lambda-consumer-{slot}"
+        self._name = f"{socket.gethostname()}-{slot}"
         self._clock = clock
         self._report = report
         self._is_stopping = is_stopping
@@ -137,7 +138,7 @@ class Worker:
 
     def _work(self) -> None:
         if self._connection is None:
-            self._connection = database.connect(database.STREAM, self._name)
+            self._connection = database.connect(database.STREAM, f"lambda-consumer {self._name}")
         if self._subscription is None:
             self._subscription = Subscription(self._config, self._name)
         self._follow_assignment(self._subscription, self._connection)
@@ -178,14 +179,17 @@ class Worker:
         if self._read and topic_id != self._topic_id:
             self._let_go()
             partitions = subscription.parked()
+        topic = self._config.kafka_topic
+        with database.transaction(connection):
+            stored = positions.read(connection, topic, partitions)
         bounds = subscription.log_bounds(partitions)
         with database.transaction(connection):
-            found = positions.take_over(connection, self._config.kafka_topic, topic_id, bounds)
+            found = positions.take_over(connection, topic, topic_id, stored, bounds)
         self._topic_id = topic_id
         self._read.update(found)
         self._stored.update(found)
         subscription.start(found)
-        logger.info("Reading partitions %s", sorted(self._read), extra={"topic": self._config.kafka_topic})
+        logger.info("Reading partitions %s", sorted(self._read), extra={"topic": topic})
 
     def _store(self) -> None:
         connection = self._connection

@@ -4,7 +4,7 @@ An offset moves by compare-and-set only: who no longer owns a partition gets Par
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -32,18 +32,29 @@ class Advance:
     dead_letters: int = 0
 
 
+def read(connection: Connection, topic: str, partitions: Iterable[int]) -> dict[int, StoredPosition]:
+    """What the table holds of these partitions."""
+    rows = fetch_all(
+        connection, queries("positions")["select_positions"], {"topic": topic, "partitions": list(partitions)}
+    )
+    return {
+        int(str(partition)): StoredPosition(int(str(offset)), UUID(str(topic_id)) if topic_id else None)
+        for partition, offset, topic_id in rows
+    }
+
+
 def take_over(
-    connection: Connection, topic: str, topic_id: UUID | None, bounds: Mapping[int, tuple[int, int]]
+    connection: Connection,
+    topic: str,
+    topic_id: UUID | None,
+    stored: Mapping[int, StoredPosition],
+    bounds: Mapping[int, tuple[int, int]],
 ) -> dict[int, int]:
     """The offsets to read these partitions from; `bounds` is what the broker has of each.
 
+    `bounds` must be newer than `stored`: else a consumer that moves meanwhile looks like a log that was cut off.
     Gaps are recorded in the caller's transaction. Raises PartitionLost when another consumer moves at the same moment.
     """
-    rows = fetch_all(connection, queries("positions")["select_positions"], {"topic": topic, "partitions": list(bounds)})
-    stored = {
-        int(str(partition)): StoredPosition(int(str(offset)), UUID(str(stored_id)) if stored_id else None)
-        for partition, offset, stored_id in rows
-    }
     positions = {}
     for partition, (log_start, log_end) in sorted(bounds.items()):
         resumption = resume_position(stored.get(partition), log_start, log_end, topic_id)

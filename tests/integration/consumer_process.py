@@ -1,6 +1,5 @@
 """`lambda-app consume` as a process of its own, with a notification socket as systemd gives one."""
 
-import os
 import signal
 import socket
 import subprocess
@@ -8,12 +7,20 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from servers import REPOSITORY, end_with_parent, wait_until
 
 
 class ConsumerProcess:
-    def __init__(self, environment: Mapping[str, str], bootstrap_servers: str, topic: str, workers: int = 2) -> None:
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        bootstrap_servers: str,
+        topic: str,
+        workers: int = 2,
+        changes: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self._directory = tempfile.TemporaryDirectory(prefix="lambda-consumer-")
         self.log = Path(self._directory.name, "log")
         path = str(Path(self._directory.name, "notify"))
@@ -25,12 +32,14 @@ class ConsumerProcess:
             "NOTIFY_SOCKET": path,
             "LAMBDA_KAFKA_BOOTSTRAP_SERVERS": bootstrap_servers,
             "LAMBDA_KAFKA_TOPIC": topic,
+            # Members that a test killed shall not be waited for in the next.
+            "LAMBDA_KAFKA_GROUP": f"group-of-{topic}",
             "LAMBDA_CONSUME_WORKERS": str(workers),
         }
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "lambda_app", "consume"],
-                env={**environment, **settings},
+                env={**environment, **settings, **changes},
                 cwd=REPOSITORY,
                 stdout=log,
                 stderr=log,
@@ -87,4 +96,4 @@ def is_running(pid: int) -> bool:
         return False
 
 
-__all__ = ["ConsumerProcess", "is_running", "os"]
+__all__ = ["ConsumerProcess", "is_running"]

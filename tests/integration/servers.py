@@ -214,6 +214,10 @@ class KafkaServer:
         with self.admin() as admin:
             admin.delete_topics([name])
 
+    def delete_records(self, topic: str, partition: int, before_offset: int) -> None:
+        with self.admin() as admin:
+            admin.delete_records({TopicPartition(topic, partition): before_offset})
+
     def produce(
         self, topic: str, values: Sequence[bytes | None], partition: int | None = None, key: bytes | None = b"A1"
     ) -> None:

@@ -1,12 +1,34 @@
-"""The consumer against real servers: what is stored, what is refused, and why."""
+"""The consumer against real servers: what is stored, what is refused and why, what it says."""
 
+import json
+import os
+import re
+import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from conftest import Database
 from consumer_process import ConsumerProcess
-from messages import messages
-from servers import KafkaServer, wait_until
+from messages import message, messages
+from servers import KafkaServer, free_port, wait_until
+
+BAD_MESSAGES: list[tuple[bytes | None, str]] = [
+    (b"hello", "not JSON: invalid character at byte 0: 'hello'"),
+    (b'{"transaction_id": "TX', "not JSON: it ends too early"),
+    (b"[1, 2]", "JSON, but no object: it is array"),
+    (message(amount=...), "amount is missing"),
+    (message(account_id=5), "account_id must be text, not a number: 5"),
+    (message(amount="12.34"), "amount must be a number, not text: '12.34'"),
+    (message(amount=12.345), "amount has 3 decimals, more than 2: 12.345"),
+    (message(amount=float("nan")), "not JSON: invalid character at byte"),
+    (message(location="\ud800"), "not JSON: a lone surrogate"),
+    (message(location="a\0b"), "location holds a NUL character: 'a\\x00b'"),
+    (message(transaction_id="x" * 1_000_000), "transaction_id has 1000000 characters, more than 128"),
+    (None, "the message has no value"),
+    (message(event_time="1970-01-01T00:00:00Z"), "event_time is before 2000-01-01: '1970-01-01T00:00:00Z'"),
+    (message(event_time="2999-01-01T00:00:00Z"), "event_time is more than one day ahead: '2999-01-01T00:00:00Z'"),
+]
 
 
 @pytest.fixture
@@ -16,14 +38,189 @@ def consumer(database: Database, kafka: KafkaServer, topic: str) -> Iterator[Con
         yield process
 
 
+def wait_for_offsets(database: Database, total: int, timeout_seconds: float = 30) -> None:
+    wait_until(
+        lambda: database.value("SELECT sum(next_offset) FROM lambda.stream_offsets") == total,
+        timeout_seconds,
+        f"{total} messages consumed",
+    )
+
+
 def test_consumer_stores_each_message_once(
     database: Database, kafka: KafkaServer, topic: str, consumer: ConsumerProcess
 ) -> None:
     kafka.produce(topic, list(messages(5000)))
 
-    wait_until(lambda: database.count("transactions") >= 5000, what="5000 rows")
+    wait_for_offsets(database, 5000)
 
     assert database.count("transactions") == 5000
-    assert database.value("SELECT sum(next_offset) FROM lambda.stream_offsets") == 5000
+    assert database.count("transactions", "ingestion_type = 'STREAM'") == 5000
     assert database.value("SELECT sum(stored_count) FROM lambda.stream_offsets") == 5000
+    assert database.count("stream_offsets", "topic_id IS NOT NULL AND length(last_hash) = 16") == 4
     assert database.count("dead_letters") == 0
+
+
+def test_consumer_keeps_valid_neighbours_of_bad_messages(
+    database: Database, kafka: KafkaServer, topic: str, consumer: ConsumerProcess
+) -> None:
+    values = [value for bad, _ in BAD_MESSAGES for value in (message(), bad, message())]
+
+    kafka.produce(topic, values, partition=0)
+
+    wait_for_offsets(database, len(values))
+    letters = database.query('SELECT partition, "offset", raw, reason FROM lambda.dead_letters ORDER BY "offset"')
+    assert database.count("transactions") == 2 * len(BAD_MESSAGES)
+    assert [(letter[0], letter[1]) for letter in letters] == [(0, 3 * n + 1) for n in range(len(BAD_MESSAGES))]
+    for (raw, reason), letter in zip(BAD_MESSAGES, letters, strict=True):
+        assert (letter[2] and bytes(letter[2])) == raw  # type: ignore[call-overload]
+        assert str(letter[3]).startswith(reason)
+    counters = "SELECT stored_count, dead_letter_count FROM lambda.stream_offsets WHERE partition = 0"
+    assert database.query(counters) == [(2 * len(BAD_MESSAGES), len(BAD_MESSAGES))]
+
+
+def test_consumer_takes_a_chunk_of_nothing_but_bad_messages(
+    database: Database, kafka: KafkaServer, topic: str, consumer: ConsumerProcess
+) -> None:
+    kafka.produce(topic, [b"rubbish"] * 1000)
+
+    wait_for_offsets(database, 1000)
+
+    assert (database.count("transactions"), database.count("dead_letters")) == (0, 1000)
+
+
+def test_consumer_recognises_a_message_that_was_sent_again(
+    database: Database, kafka: KafkaServer, topic: str, consumer: ConsumerProcess
+) -> None:
+    batch = list(messages(500))
+    kafka.produce(topic, batch)
+    wait_for_offsets(database, 500)
+
+    kafka.produce(topic, batch[:100] + list(messages(50)))
+
+    wait_for_offsets(database, 650)
+    assert database.count("transactions") == 550
+    assert database.value("SELECT sum(duplicate_count) FROM lambda.stream_offsets") == 100
+    assert database.value("SELECT sum(stored_count) FROM lambda.stream_offsets") == 550
+
+
+def test_consumer_stores_a_quiet_stream_at_once(
+    database: Database, kafka: KafkaServer, topic: str, consumer: ConsumerProcess
+) -> None:
+    kafka.produce(topic, [message()])
+    wait_for_offsets(database, 1)
+
+    kafka.produce(topic, [message()], partition=1)
+    delay = "SELECT extract(epoch FROM ingested_at - event_time) FROM lambda.transactions ORDER BY ingested_at DESC"
+    wait_for_offsets(database, 2)
+
+    # event_time is the moment when the test made the message: the producer's own time is in it.
+    assert float(str(database.value(delay))) < 1
+
+
+def test_consumer_shows_its_state_to_systemd_and_its_offsets_to_kafka(
+    database: Database, kafka: KafkaServer, topic: str, consumer: ConsumerProcess
+) -> None:
+    kafka.produce(topic, list(messages(1000)))
+
+    pattern = re.compile(r"STATUS=[\d,]+ rows/s, lag 0, 4 partitions, 2 workers$")
+    wait_until(lambda: any(pattern.match(text) for text in consumer.listen()), what="a STATUS with lag 0")
+
+    def committed() -> int:
+        with kafka.admin() as admin:
+            group = admin.list_group_offsets(f"group-of-{topic}")[f"group-of-{topic}"]
+            return sum(position.offset for position in group.values())
+
+    wait_until(lambda: committed() == 1000, what="offsets in Kafka")
+
+
+def test_consumer_drains_on_sigterm(
+    database: Database, kafka: KafkaServer, topic: str, consumer: ConsumerProcess
+) -> None:
+    kafka.produce(topic, list(messages(2000)))
+    started = time.monotonic()
+
+    status = consumer.terminate()
+
+    assert status == 0, consumer.text
+    assert time.monotonic() - started < 10
+    assert "STOPPING=1" in consumer.listen()
+    consumed = database.value("SELECT sum(next_offset) FROM lambda.stream_offsets")
+    assert database.count("transactions") == consumed
+    assert "ERROR" not in consumer.text
+
+
+def test_consumer_follows_a_new_topic_of_the_same_name_and_says_so(
+    database: Database, kafka: KafkaServer, topic: str, consumer: ConsumerProcess
+) -> None:
+    kafka.produce(topic, list(messages(100)), partition=0)
+    wait_for_offsets(database, 100)
+
+    kafka.delete_topic(topic)
+    time.sleep(1)
+    kafka.create_topic(topic)
+    kafka.produce(topic, list(messages(150)), partition=0)
+
+    wait_until(lambda: database.count("transactions") == 250, 60, "the messages of the new topic")
+    gap = "SELECT from_offset, to_offset, reason FROM lambda.stream_gaps WHERE partition = 0"
+    assert database.query(gap) == [(100, None, "the topic was deleted and made anew")]
+
+
+def test_consumer_records_what_retention_removed(database: Database, kafka: KafkaServer, topic: str) -> None:
+    with ConsumerProcess(database.environment, kafka.bootstrap_servers, topic) as process:
+        process.wait_until_ready()
+        kafka.produce(topic, list(messages(100)), partition=0)
+        wait_for_offsets(database, 100)
+        process.terminate()
+    kafka.produce(topic, list(messages(50)), partition=0)
+    kafka.delete_records(topic, 0, 130)
+
+    with ConsumerProcess(database.environment, kafka.bootstrap_servers, topic) as process:
+        wait_until(lambda: database.count("transactions") == 120, what="the rest of the messages")
+
+        assert "Gap in" in process.text
+    gap = "SELECT partition, from_offset, to_offset, reason FROM lambda.stream_gaps"
+    assert database.query(gap) == [(0, 100, 130, "removed by retention before it was read")]
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "line"),
+    [
+        ("LAMBDA_KAFKA_TOPIC", "no-such-topic", "Kafka has no topic no-such-topic"),
+        ("LAMBDA_KAFKA_SECURITY_PROTOCOL", "SASL_PLAINTEXT", "needs the credential kafka-consumer"),
+    ],
+)
+def test_consumer_ends_with_one_line_when_no_waiting_can_help(
+    database: Database, kafka: KafkaServer, topic: str, setting: str, value: str, line: str
+) -> None:
+    with ConsumerProcess(database.environment, kafka.bootstrap_servers, topic, changes={setting: value}) as process:
+        status = process.process.wait(30)
+
+        assert status in (os.EX_NOPERM, os.EX_CONFIG)
+        assert process.text.count(line) == 1
+        assert "Traceback" not in process.text
+        assert "READY=1" not in process.listen()
+
+
+def test_consumer_ends_with_one_line_when_the_password_is_wrong(
+    database: Database, kafka: KafkaServer, topic: str, tmp_path: Path
+) -> None:
+    (tmp_path / "pgpass-stream").write_text("*:*:*:*:wrong\n", encoding="utf-8")
+    (tmp_path / "pgpass-stream").chmod(0o600)
+    changes = {"CREDENTIALS_DIRECTORY": str(tmp_path)}
+
+    with ConsumerProcess(database.environment, kafka.bootstrap_servers, topic, changes=changes) as process:
+        assert process.process.wait(30) == os.EX_NOPERM
+        assert process.text.count("password authentication failed") == 1
+        assert "Traceback" not in process.text
+
+
+def test_consumer_waits_for_kafka_and_stops_when_told_to(database: Database) -> None:
+    with ConsumerProcess(database.environment, f"127.0.0.1:{free_port()}", "transactions") as process:
+        wait_until(lambda: "Waiting: Kafka is away" in process.text, 40, "the word that Kafka is away")
+
+        assert process.terminate() == 0
+        assert "READY=1" not in process.listen()
+
+
+def test_message_of_the_tests_is_what_producers_send() -> None:
+    assert set(json.loads(message())) >= {"transaction_id", "account_id", "transaction_type", "amount", "event_time"}

@@ -1,0 +1,217 @@
+"""Rows into a real PostgreSQL: what JSON can carry comes back the same, what is there already is not doubled."""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from conftest import Database
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from servers import PostgresServer
+
+from lambda_app import database as db
+from lambda_app.core.message import MAX_LENGTHS, Transaction, parse_message
+from lambda_app.database import Connection
+from lambda_app.errors import DatabaseUnavailable, InvalidMessage
+from lambda_app.storage import DeadLetter, record_dead_letters, store_chunk
+
+NOON = datetime(2026, 6, 15, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def connection(database: Database) -> Iterator[Connection]:
+    with closing(db.connect(db.STREAM)) as made:
+        yield made
+
+
+def row(number: int, **changes: object) -> Transaction:
+    fields: dict[str, Any] = {
+        "job_id": None,
+        "transaction_id": f"TXN-{number}",
+        "account_id": "ACC-1",
+        "transaction_type": "purchase",
+        "amount": Decimal("12.50"),
+        "event_time": NOON + timedelta(seconds=number),
+        "merchant_category": None,
+        "location": None,
+        "card_present": None,
+        "risk_score": None,
+    }
+    return Transaction(**(fields | changes))
+
+
+def stored_ids(database: Database) -> list[str]:
+    return [str(r[0]) for r in database.query("SELECT transaction_id FROM lambda.transactions ORDER BY 1")]
+
+
+def test_chunk_of_several_days_goes_to_its_partitions(database: Database, connection: Connection) -> None:
+    rows = [row(1), row(2, event_time=NOON - timedelta(days=400)), row(3)]
+
+    with db.transaction(connection):
+        result = store_chunk(connection, rows, "STREAM")
+
+    assert (result.stored, result.duplicate, result.refused) == (3, 0, ())
+    assert database.count("transactions_20260615") == 2
+    assert database.count("transactions_20250511") == 1
+    assert database.count("transactions", "ingestion_type = 'STREAM' AND ingested_at <= now()") == 3
+
+
+def test_replayed_chunk_stores_nothing_twice(database: Database, connection: Connection) -> None:
+    with db.transaction(connection):
+        store_chunk(connection, [row(1), row(2)], "STREAM")
+
+    with db.transaction(connection):
+        result = store_chunk(connection, [row(0), row(1), row(2), row(3)], "STREAM")
+
+    assert (result.stored, result.duplicates) == (2, (1, 2))
+    assert stored_ids(database) == ["TXN-0", "TXN-1", "TXN-2", "TXN-3"]
+
+
+@pytest.mark.parametrize("expect_duplicates", [False, True])
+def test_of_rows_with_one_key_in_a_chunk_the_first_is_stored(
+    database: Database, connection: Connection, expect_duplicates: bool
+) -> None:
+    rows = [row(1, location="first"), row(2), row(1, location="second"), row(1, location="third")]
+
+    with db.transaction(connection):
+        result = store_chunk(connection, rows, "STREAM", expect_duplicates)
+
+    assert (result.stored, result.duplicates) == (2, (2, 3))
+    assert database.value("SELECT location FROM lambda.transactions WHERE transaction_id = 'TXN-1'") == "first"
+
+
+def test_chunks_of_one_transaction_do_not_mix(database: Database, connection: Connection) -> None:
+    with db.transaction(connection):
+        results = [store_chunk(connection, [row(n), row(n)], "BATCH") for n in range(3)]
+
+    assert [(r.stored, r.duplicate) for r in results] == [(1, 1)] * 3
+    assert database.count("transactions") == 3
+
+
+def test_row_that_postgres_refuses_does_not_stop_its_neighbours(database: Database, connection: Connection) -> None:
+    # A rule of which the program knows nothing.
+    database.query("ALTER TABLE lambda.transactions ADD CONSTRAINT no_thirteen CHECK (location <> '13')")
+    rows = [row(n, location=str(n)) for n in range(20)] + [row(20, location="13"), row(5)]
+
+    with db.transaction(connection):
+        result = store_chunk(connection, rows, "STREAM")
+
+    assert (result.stored, result.duplicates) == (19, (21,))
+    assert [refusal.index for refusal in result.refused] == [13, 20]
+    assert "no_thirteen" in result.refused[0].reason
+    assert database.count("transactions") == 19
+
+
+def test_nothing_stays_when_the_transaction_is_rolled_back(database: Database, connection: Connection) -> None:
+    with pytest.raises(ZeroDivisionError), db.transaction(connection):
+        store_chunk(connection, [row(1)], "STREAM")
+        raise ZeroDivisionError
+
+    assert database.count("transactions") == 0
+
+
+def test_outage_refuses_no_row(database: Database, connection: Connection) -> None:
+    with pytest.raises(DatabaseUnavailable), db.transaction(connection):
+        store_chunk(connection, [row(1)], "STREAM")
+        database.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'lambda_stream'")
+        store_chunk(connection, [row(2)], "STREAM")
+
+    assert database.count("transactions") == 0
+
+
+def test_day_that_begins_twice_is_stored_whole(postgres: PostgresServer, template: str, database: Database) -> None:
+    # In Havana the clocks go back from 1:00 to 0:00: on 2025-11-02 the first hour comes twice.
+    database.query(f"ALTER DATABASE {database.name} SET timezone = 'America/Havana'")
+    start = datetime(2025, 11, 2, 2, tzinfo=UTC)
+    rows = [row(n, event_time=start + timedelta(minutes=20 * n)) for n in range(15)]
+
+    with closing(db.connect(db.STREAM)) as connection, db.transaction(connection):
+        result = store_chunk(connection, rows, "STREAM")
+
+    assert (result.stored, result.duplicate, result.refused) == (15, 0, ())
+
+
+def test_dead_letter_of_the_stream_is_kept_once(database: Database, connection: Connection) -> None:
+    message = DeadLetter("not JSON", b"\x00\xff", topic="transactions", partition=3, offset=7)
+    letters = [message, DeadLetter("no value", None, topic="transactions", partition=3, offset=8)]
+    line = DeadLetter("amount is missing", b"a,b", file="day.csv", line=17)
+
+    for _ in range(2):
+        with db.transaction(connection):
+            record_dead_letters(connection, letters)
+    with db.transaction(connection):
+        record_dead_letters(connection, [line])
+
+    rows = database.query('SELECT partition, "offset", file, line, raw, reason FROM lambda.dead_letters ORDER BY id')
+    assert [(r[0], r[1], r[2], r[3], r[5]) for r in rows] == [
+        (3, 7, None, None, "not JSON"),
+        (3, 8, None, None, "no value"),
+        (None, None, "day.csv", 17, "amount is missing"),
+    ]
+    assert [r[4] if r[4] is None else bytes(r[4]) for r in rows] == [b"\x00\xff", None, b"a,b"]  # type: ignore[call-overload]
+
+
+texts = st.text(max_size=40)
+fields = st.fixed_dictionaries(
+    {name: texts | st.text(min_size=1, max_size=5) for name in ("transaction_id", "account_id", "transaction_type")}
+    | {"amount": st.decimals("-1e10", "1e10", places=2) | st.floats() | st.integers()}
+    | {"event_time": st.datetimes(datetime(2026, 6, 1), datetime(2026, 6, 4)).map(datetime.isoformat)},  # noqa: DTZ001
+    optional={
+        "merchant_category": texts,
+        "location": texts,
+        "job_id": texts,
+        "card_present": st.booleans(),
+        "risk_score": st.floats(0, 100) | st.none(),
+    },
+)
+
+
+def encode(value: dict[str, object]) -> bytes:
+    amount = value["amount"]
+    spelled = str(amount) if isinstance(amount, Decimal) else json.dumps(amount)
+    return json.dumps(value | {"amount": 0}).replace('"amount": 0', f'"amount": {spelled}', 1).encode()
+
+
+# Each example is a chunk: PostgreSQL sees some 1,500 messages.
+@settings(max_examples=75)
+@given(st.lists(fields, min_size=1, max_size=40))
+def test_every_value_that_json_can_carry_comes_back_the_same_or_is_rejected(
+    values: Sequence[dict[str, object]],
+) -> None:
+    parsed = {}
+    for value in values:
+        try:
+            transaction = parse_message(encode(value), NOON)
+        except InvalidMessage:
+            continue
+        parsed.setdefault((transaction.event_time, transaction.transaction_id), transaction)
+
+    with closing(db.connect(db.STREAM)) as connection:
+        try:
+            result = store_chunk(connection, list(parsed.values()), "STREAM")
+            names = ", ".join(Transaction.__struct_fields__)
+            back = db.fetch_all(connection, f"SELECT {names} FROM lambda.transactions")
+        finally:
+            connection.rollback()
+
+    assert (result.stored, result.refused) == (len(parsed), ())
+    assert {(r[5], r[1]): Transaction(*r) for r in back} == parsed  # type: ignore[arg-type]
+
+
+@pytest.fixture(autouse=True)
+def _one_database_for_all_examples(database: Database) -> None:
+    """Hypothesis wants its fixtures outside of the function that it calls many times."""
+
+
+def test_longest_values_fit(database: Database, connection: Connection) -> None:
+    longest = {name: "\U0001f600" * length for name, length in MAX_LENGTHS.items()}
+    rows = [row(1, **longest, amount=Decimal("-9999999999.99"), risk_score=Decimal("99.99"))]
+
+    with db.transaction(connection):
+        assert store_chunk(connection, rows, "STREAM").stored == 1
+
+    assert database.value("SELECT location FROM lambda.transactions") == longest["location"]
