@@ -77,6 +77,7 @@ class BatchRun:
 
     def run(self) -> None:
         """Raises RetryableError when a job is to be tried again later, LambdaError when one was given up."""
+        backoff = Backoff(settings.BACKOFF_FIRST_SECONDS, settings.BACKOFF_CAP_SECONDS)
         while True:
             try:
                 with closing(connect_patiently(self._clock)) as connection:
@@ -88,7 +89,7 @@ class BatchRun:
                 break
             except DatabaseUnavailable as error:
                 logger.warning("The batch goes on when PostgreSQL is back: %s", error)
-                self._clock.sleep(settings.BACKOFF_CAP_SECONDS)
+                self._clock.sleep(backoff.next_delay())
         if self._to_retry:
             raise RetryableError(f"to be tried again: {', '.join(self._to_retry)}")
         if failed:
@@ -131,18 +132,7 @@ class BatchRun:
                 raise
             self._give_back(connection, job, attempts, first_start, error)
         else:
-            seconds = self._clock.monotonic() - started
-            logger.info(
-                "%s for %s completed in %.1f s: read %d, loaded %d, duplicate %d, rejected %d",
-                job.job_id,
-                job.business_date,
-                seconds,
-                counts.read,
-                counts.loaded,
-                counts.duplicate,
-                counts.rejected,
-                extra={"job_id": job.job_id, "business_date": job.business_date, "rows_loaded": counts.loaded},
-            )
+            _log_completion(job, counts, self._clock.monotonic() - started)
 
     def _load(self, connection: Connection, job: Job) -> FileCounts:
         with transaction(connection):
@@ -183,6 +173,20 @@ class BatchRun:
             return []
         with transaction(connection):
             return [job_id for (job_id,) in _query(connection, "failed_since", since=min(self._first_starts))]
+
+
+def _log_completion(job: Job, counts: FileCounts, seconds: float) -> None:
+    logger.info(
+        "%s for %s completed in %.1f s: read %d, loaded %d, duplicate %d, rejected %d",
+        job.job_id,
+        job.business_date,
+        seconds,
+        counts.read,
+        counts.loaded,
+        counts.duplicate,
+        counts.rejected,
+        extra={"job_id": job.job_id, "business_date": job.business_date, "rows_loaded": counts.loaded},
+    )
 
 
 def _connect() -> Connection:
