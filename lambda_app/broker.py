@@ -139,7 +139,7 @@ class _RememberingPartitioner(DefaultPartitioner):  # type: ignore[misc]
 
 def log_ends(config: Settings) -> dict[int, int]:
     """The offset behind the last message of each partition, with the consumer's rights."""
-    consumer = _open(KafkaConsumer, config, CONSUMER, {})
+    consumer = _open(KafkaConsumer, config, CONSUMER, {"bootstrap_timeout_ms": METADATA_TIMEOUT_MS})
     try:
         with translated_errors(config):
             partitions = _partitions(consumer, config)
