@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -42,17 +41,23 @@ class RecordRefused(LambdaError):
     """Kafka does not take this record, whatever the others."""
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
-    """A message as read from a partition."""
+class Record(Protocol):
+    """A message as read from a partition: what we use of kafka-python's own record, which is not copied."""
 
-    partition: int
-    offset: int
-    leader_epoch: int | None
-    # Milliseconds since 1970.
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
+    @property
+    def partition(self) -> int: ...
+    @property
+    def offset(self) -> int: ...
+    @property
+    def leader_epoch(self) -> int | None: ...
+    @property
+    def timestamp(self) -> int:
+        """Milliseconds since 1970."""
+
+    @property
+    def key(self) -> bytes | None: ...
+    @property
+    def value(self) -> bytes | None: ...
 
 
 class Delivery(Protocol):
@@ -212,15 +217,11 @@ class Subscription:
             self.close()
             raise
 
-    def poll(self, timeout_seconds: float, max_records: int) -> list[Record]:
-        """The next records of the started partitions, in order within each partition."""
+    def poll(self, timeout_seconds: float, max_records: int) -> dict[int, list[Record]]:
+        """The next records of the started partitions, in order."""
         with translated_errors(self._config):
             batches = self._consumer.poll(timeout_ms=max(0, int(timeout_seconds * 1000)), max_records=max_records)
-        return [
-            Record(r.partition, r.offset, r.leader_epoch, r.timestamp, r.key, r.value)
-            for batch in batches.values()
-            for r in batch
-        ]
+        return {tp.partition: records for tp, records in batches.items()}
 
     def assigned(self) -> set[int]:
         """The partitions that are ours by the group's word."""

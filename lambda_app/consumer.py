@@ -6,22 +6,20 @@ partitions, and begin again at the offsets that stand in the database.
 
 import logging
 import socket
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
 from lambda_app import database, positions, settings, storage
-from lambda_app.broker import PositionVoid, Record, Subscription
+from lambda_app.broker import PositionVoid, Subscription
+from lambda_app.chunk import Chunk, ParsedChunk
 from lambda_app.clock import Clock
 from lambda_app.core.backoff import Backoff
-from lambda_app.core.message import Transaction, parse_message
-from lambda_app.core.offsets import fingerprint
+from lambda_app.core.message import Transaction
 from lambda_app.database import Connection
-from lambda_app.errors import BrokerUnavailable, DatabaseUnavailable, InvalidMessage, PartitionLost
-from lambda_app.positions import Advance
+from lambda_app.errors import BrokerUnavailable, DatabaseUnavailable, PartitionLost
 from lambda_app.settings import Settings
-from lambda_app.storage import DeadLetter
 
 logger = logging.getLogger(__name__)
 
@@ -41,30 +39,6 @@ class Progress:
     dead_letters: int = 0
     # What it waits for, "" for nothing.
     waiting_for: str = ""
-
-
-@dataclass
-class Chunk:
-    """Records read and not yet stored."""
-
-    records: list[Record] = field(default_factory=list)
-    value_bytes: int = 0
-    started_at: float = 0.0
-
-    def add(self, records: list[Record], now: float) -> None:
-        """Takes more records; the first ones start the chunk's age."""
-        if records and not self.records:
-            self.started_at = now
-        self.records += records
-        self.value_bytes += sum(len(r.value) for r in records if r.value is not None)
-
-    def is_due(self, now: float) -> bool:
-        """Whether it is time to store: by number, by size or by age."""
-        return bool(self.records) and (
-            len(self.records) >= settings.CHUNK_RECORDS
-            or self.value_bytes >= settings.CHUNK_BYTES
-            or now - self.started_at >= settings.CHUNK_AGE_SECONDS
-        )
 
 
 class Worker:
@@ -153,15 +127,19 @@ class Worker:
 
     def _read_more(self, subscription: Subscription) -> None:
         timeout_seconds = settings.CHUNK_AGE_SECONDS if self._chunk.records else settings.STATUS_SECONDS / 2
-        records = subscription.poll(timeout_seconds, max(1, settings.CHUNK_RECORDS - len(self._chunk.records)))
+        batches = subscription.poll(timeout_seconds, max(1, settings.CHUNK_RECORDS - len(self._chunk.records)))
         if self._read and subscription.topic_id() not in (None, self._topic_id):
             # Records of a topic made anew have nothing to do with our offsets.
             self._let_go()
             return
-        ours = [r for r in records if r.offset >= self._read.get(r.partition, r.offset + 1)]
-        for record in ours:
-            self._read[record.partition] = record.offset + 1
-        self._chunk.add(ours, self._clock.monotonic())
+        now = self._clock.monotonic()
+        for partition, records in batches.items():
+            if partition not in self._read:
+                continue
+            if records[0].offset < self._read[partition]:
+                raise PositionVoid(f"Partition {partition} gave offset {records[0].offset} again")
+            self._read[partition] = records[-1].offset + 1
+            self._chunk.add(records, now)
 
     def _follow_assignment(self, subscription: Subscription, connection: Connection) -> None:
         fresh = subscription.parked()
@@ -169,7 +147,7 @@ class Worker:
         if gone:
             for partition in gone:
                 del self._read[partition], self._stored[partition]
-            self._chunk = _without(self._chunk, gone)
+            self._chunk = self._chunk.without(gone)
         if fresh:
             self._take_over(subscription, connection, fresh)
         self._progress.is_ready = self._progress.is_ready or subscription.joined()
@@ -197,7 +175,7 @@ class Worker:
             return
         chunk, self._chunk = self._chunk, Chunk()
         topic = self._config.kafka_topic
-        parsed = _Parsed.of(chunk.records, topic, self._topic_id, self._stored, self._clock)
+        parsed = ParsedChunk.of(chunk.records, topic, self._topic_id, self._stored, self._clock.now())
         self._ensure_partitions(connection, parsed.rows)
         with database.transaction(connection):
             result = storage.store_chunk(connection, parsed.rows, "STREAM", expect_duplicates=self._cautious_chunks > 0)
@@ -254,71 +232,3 @@ class Worker:
         if self._connection:
             self._connection.close()
         self._connection = None
-
-
-@dataclass
-class _Parsed:
-    """A chunk taken apart: rows to store, dead letters, and how far each partition moves."""
-
-    rows: list[Transaction]
-    # The record of each row.
-    sources: list[Record]
-    letters: list[DeadLetter]
-    advances: dict[int, Advance]
-
-    @classmethod
-    def of(
-        cls, records: list[Record], topic: str, topic_id: UUID | None, stored: Mapping[int, int], clock: Clock
-    ) -> "_Parsed":
-        now = clock.now()
-        parsed = cls([], [], [], {})
-        last: dict[int, Record] = {}
-        for record in records:
-            last[record.partition] = record
-            try:
-                row = parse_message(record.value, now)
-            except InvalidMessage as error:
-                parsed.letters.append(_dead_letter(record, topic, topic_id, str(error)))
-            else:
-                parsed.rows.append(row)
-                parsed.sources.append(record)
-        parsed.advances = {partition: _advance(stored[partition], record) for partition, record in last.items()}
-        for letter in parsed.letters:
-            parsed.advances[letter.partition or 0].dead_letters += 1
-        return parsed
-
-    def account(self, result: storage.StoreResult, topic: str, topic_id: UUID | None) -> None:
-        """Adds what the database said to the letters and counters."""
-        for source in self.sources:
-            self.advances[source.partition].stored += 1
-        for index in result.duplicates:
-            counters = self.advances[self.sources[index].partition]
-            counters.stored -= 1
-            counters.duplicate += 1
-        for refusal in result.refused:
-            source = self.sources[refusal.index]
-            counters = self.advances[source.partition]
-            counters.stored -= 1
-            counters.dead_letters += 1
-            self.letters.append(_dead_letter(source, topic, topic_id, refusal.reason))
-
-
-def _dead_letter(record: Record, topic: str, topic_id: UUID | None, reason: str) -> DeadLetter:
-    return DeadLetter(reason, record.value, topic, topic_id, record.partition, record.offset)
-
-
-def _advance(expected: int, last: Record) -> Advance:
-    return Advance(
-        partition=last.partition,
-        expected=expected,
-        next_offset=last.offset + 1,
-        leader_epoch=last.leader_epoch,
-        last_timestamp=last.timestamp,
-        last_hash=fingerprint(last.key, last.value),
-    )
-
-
-def _without(chunk: Chunk, partitions: set[int]) -> Chunk:
-    rest = Chunk()
-    rest.add([r for r in chunk.records if r.partition not in partitions], chunk.started_at)
-    return rest

@@ -1,10 +1,10 @@
 """When a chunk is stored, and what is counted."""
 
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from lambda_app import settings
-from lambda_app.broker import Record
-from lambda_app.consumer import Chunk, _Parsed, _without
+from lambda_app.chunk import Chunk, ParsedChunk
 from lambda_app.storage import Refusal, StoreResult
 
 VALID = (
@@ -13,19 +13,22 @@ VALID = (
 )
 
 
-class StillClock:
-    def now(self) -> datetime:
-        return datetime(2026, 6, 15, 12, tzinfo=UTC)
-
-    def monotonic(self) -> float:
-        return 0.0
-
-    def sleep(self, seconds: float) -> None:
-        raise AssertionError("nothing here waits")
+NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
 
 
-def record(partition: int, offset: int, value: bytes | None = VALID) -> Record:
-    return Record(partition, offset, 3, 1_780_000_000_000, b"A1", value)
+class Read(NamedTuple):
+    """A record as kafka-python gives it."""
+
+    partition: int
+    offset: int
+    leader_epoch: int | None
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+
+
+def record(partition: int, offset: int, value: bytes | None = VALID) -> Read:
+    return Read(partition, offset, 3, 1_780_000_000_000, b"A1", value)
 
 
 def test_chunk_is_due_by_age() -> None:
@@ -55,12 +58,12 @@ def test_chunk_without_lost_partitions_keeps_the_others() -> None:
     chunk = Chunk()
     chunk.add([record(0, 5), record(1, 7), record(0, 6)], now=1.0)
 
-    assert [r.partition for r in _without(chunk, {0}).records] == [1]
+    assert [r.partition for r in chunk.without({0}).records] == [1]
 
 
 def test_parsed_chunk_accounts_for_every_message() -> None:
     records = [record(0, 10), record(0, 11, b"rubbish"), record(1, 20), record(1, 21, None), record(1, 22)]
-    parsed = _Parsed.of(records, "transactions", None, {0: 10, 1: 20}, StillClock())
+    parsed = ParsedChunk.of(records, "transactions", None, {0: 10, 1: 20}, NOW)
 
     # Rows are those of offsets 10, 20 and 22.
     parsed.account(StoreResult(1, (1,), (Refusal(2, "it smells"),)), "transactions", None)
