@@ -112,7 +112,10 @@ class Worker:
 
     def _work(self) -> None:
         if self._connection is None:
-            self._connection = database.connect(database.STREAM, f"lambda-consumer {self._name}")
+            # A worker that is stopped in the middle of a chunk must not keep its rows locked for the next.
+            self._connection = database.connect(
+                database.STREAM, f"lambda-consumer {self._name}", settings.IDLE_IN_TRANSACTION_SECONDS
+            )
         if self._subscription is None:
             self._subscription = Subscription(self._config, self._name)
         self._follow_assignment(self._subscription, self._connection)

@@ -44,8 +44,10 @@ _MISCONFIGURATIONS = re.compile(
 )
 
 
-def connect(service: str, application_name: str = "lambda-app") -> Connection:
+def connect(service: str, application_name: str = "lambda-app", idle_in_transaction_seconds: int = 0) -> Connection:
     """Connects as a libpq service such as `lambda-stream`.
+
+    With `idle_in_transaction_seconds` the server ends a transaction in which nothing happens for so long.
 
     Raises DatabaseUnavailable when trying again can help, AccessRefused or InvalidConfiguration when it cannot.
     """
@@ -59,6 +61,8 @@ def connect(service: str, application_name: str = "lambda-app") -> Connection:
         "keepalives_count": "3",
         "tcp_user_timeout": "30000",
     }
+    if idle_in_transaction_seconds:
+        options["options"] = f"-c idle_in_transaction_session_timeout={idle_in_transaction_seconds}s"
     passfile = settings.credential_path("pgpass-" + service.removeprefix("lambda-"))
     if passfile:
         options["passfile"] = str(passfile)

@@ -46,6 +46,7 @@ BATCH_CHUNK_ROWS = 20_000
 BACKOFF_FIRST_SECONDS = 0.1
 BACKOFF_CAP_SECONDS = 5.0
 CONNECT_TIMEOUT_SECONDS = 10
+IDLE_IN_TRANSACTION_SECONDS = 10
 # `db migrate` waits this long for PostgreSQL, then fails.
 MIGRATE_WAIT_SECONDS = 300.0
 # A worker that says nothing for so long hangs: the watchdog is then no longer fed.

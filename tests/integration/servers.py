@@ -16,12 +16,13 @@ from pathlib import Path
 
 import psycopg2
 from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
-from kafka.admin import NewTopic
+from kafka.admin import ACL, ACLOperation, ACLPermissionType, NewTopic, ResourcePattern, ResourceType
 from kafka.errors import KafkaError
 
 REPOSITORY = Path(__file__).parents[2]
 POSTGRES_BIN = Path("/usr/lib/postgresql/15/bin")
 KAFKA_LIBS = REPOSITORY / ".cache/kafka/libs"
+SCRAM_MODULE = "org.apache.kafka.common.security.scram.ScramLoginModule"
 ROLES = ("lambda_owner", "lambda_stream", "lambda_batch", "lambda_reader")
 
 
@@ -143,27 +144,40 @@ class PostgresServer:
 
 
 class KafkaServer:
-    """One broker, its own controller, no authentication."""
+    """One broker: on one listener anyone may do anything, on the other who is known and allowed."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self.port = free_port()
+        self._sasl_port = free_port()
         self._controller_port = free_port()
+        self.password = uuid.uuid4().hex
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def bootstrap_servers(self) -> str:
         return f"127.0.0.1:{self.port}"
 
+    @property
+    def sasl_bootstrap_servers(self) -> str:
+        """Where SCRAM users log in, and have the rights that were granted."""
+        return f"127.0.0.1:{self._sasl_port}"
+
     def create(self) -> None:
         assert KAFKA_LIBS.is_dir(), f"no {KAFKA_LIBS}: run roles/kafka/files/download-jars {KAFKA_LIBS}"
+        clients = f"PLAINTEXT://{self.bootstrap_servers},SASL_PLAINTEXT://{self.sasl_bootstrap_servers}"
         settings: Mapping[str, object] = {
             "process.roles": "broker,controller",
             "node.id": 1,
             "controller.quorum.bootstrap.servers": f"127.0.0.1:{self._controller_port}",
-            "listeners": f"PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{self._controller_port}",
-            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self.port}",
+            "listeners": f"{clients},CONTROLLER://127.0.0.1:{self._controller_port}",
+            "advertised.listeners": clients,
             "controller.listener.names": "CONTROLLER",
+            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT",
+            "sasl.enabled.mechanisms": "SCRAM-SHA-512",
+            "listener.name.sasl_plaintext.scram-sha-512.sasl.jaas.config": f"{SCRAM_MODULE} required;",
+            "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+            "super.users": "User:ANONYMOUS",
             "log.dirs": self._directory / "data",
             "auto.create.topics.enable": "false",
             "offsets.topic.replication.factor": 1,
@@ -178,7 +192,9 @@ class KafkaServer:
         text = "".join(f"{key}={value}\n" for key, value in settings.items())
         self._config.write_text(text, encoding="utf-8")
         cluster_id = self._java("kafka.tools.StorageTool", "random-uuid").strip().splitlines()[-1]
-        self._java("kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(self._config), "--standalone")
+        user = f"SCRAM-SHA-512=[name=lambda-consumer,password={self.password}]"
+        format_storage = ("kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(self._config))
+        self._java(*format_storage, "--standalone", "--add-scram", user)
         self.start()
 
     def start(self) -> None:
@@ -209,6 +225,11 @@ class KafkaServer:
     def create_topic(self, name: str, partitions: int = 4) -> None:
         with self.admin() as admin:
             admin.create_topics([NewTopic(name, num_partitions=partitions, replication_factor=1)])
+
+    def allow(self, user: str, operation: ACLOperation, kind: ResourceType, name: str) -> None:
+        rule = ACL(f"User:{user}", "*", operation, ACLPermissionType.ALLOW, ResourcePattern(kind, name))
+        with self.admin() as admin:
+            admin.create_acls([rule])
 
     def delete_topic(self, name: str) -> None:
         with self.admin() as admin:

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 from conftest import Database
 from consumer_process import ConsumerProcess
+from kafka.admin import ACLOperation, ResourceType
 from messages import message, messages
 from servers import KafkaServer, free_port, wait_until
 
@@ -211,6 +213,48 @@ def test_consumer_ends_with_one_line_when_the_password_is_wrong(
     with ConsumerProcess(database.environment, kafka.bootstrap_servers, topic, changes=changes) as process:
         assert process.process.wait(30) == os.EX_NOPERM
         assert process.text.count("password authentication failed") == 1
+        assert "Traceback" not in process.text
+
+
+def scram(kafka: KafkaServer, tmp_path: Path, password: str) -> dict[str, str]:
+    """Environment of a consumer that logs in with a password."""
+    for passfile in Path(os.environ["CREDENTIALS_DIRECTORY"]).iterdir():
+        shutil.copy2(passfile, tmp_path)
+    (tmp_path / "kafka-consumer").write_text(password, encoding="utf-8")
+    return {"CREDENTIALS_DIRECTORY": str(tmp_path), "LAMBDA_KAFKA_BOOTSTRAP_SERVERS": kafka.sasl_bootstrap_servers}
+
+
+def test_consumer_logs_in_and_needs_no_rights_but_to_read(
+    database: Database, kafka: KafkaServer, topic: str, tmp_path: Path
+) -> None:
+    changes = scram(kafka, tmp_path, kafka.password)
+
+    with ConsumerProcess(database.environment, kafka.bootstrap_servers, topic, changes=changes) as process:
+        assert process.process.wait(30) == os.EX_NOPERM
+        assert process.text.count(f"Kafka has no topic {topic}, or does not show it to this user") == 1
+
+    kafka.allow("lambda-consumer", ACLOperation.READ, ResourceType.TOPIC, topic)
+    with ConsumerProcess(database.environment, kafka.bootstrap_servers, topic, changes=changes) as process:
+        assert process.process.wait(30) == os.EX_NOPERM
+        assert "refuses: " in process.text
+        assert "Traceback" not in process.text
+
+    kafka.allow("lambda-consumer", ACLOperation.READ, ResourceType.GROUP, f"group-of-{topic}")
+    kafka.produce(topic, list(messages(100)))
+    with ConsumerProcess(database.environment, kafka.bootstrap_servers, topic, changes=changes) as process:
+        process.wait_until_ready()
+        wait_for_offsets(database, 100)
+        assert process.terminate() == 0
+
+
+def test_consumer_says_that_its_kafka_password_is_wrong(
+    database: Database, kafka: KafkaServer, topic: str, tmp_path: Path
+) -> None:
+    changes = scram(kafka, tmp_path, "wrong")
+
+    with ConsumerProcess(database.environment, kafka.bootstrap_servers, topic, changes=changes) as process:
+        assert process.process.wait(30) == os.EX_NOPERM
+        assert process.text.count("refuses the user lambda-consumer: wrong user or password") == 1
         assert "Traceback" not in process.text
 
 

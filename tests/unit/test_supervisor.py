@@ -1,0 +1,150 @@
+"""What the supervisor tells systemd, and when it stops feeding the watchdog."""
+
+import multiprocessing
+import os
+import signal
+import time
+from datetime import UTC, datetime
+
+import pytest
+
+from lambda_app import notify, settings, supervisor
+from lambda_app.consumer import Progress
+from lambda_app.errors import AccessRefused
+from lambda_app.settings import Settings
+from lambda_app.supervisor import Supervisor
+
+
+class MovedClock:
+    """A clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.seconds = 100.0
+
+    def now(self) -> datetime:
+        return datetime(2026, 6, 15, tzinfo=UTC)
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+    def sleep(self, seconds: float) -> None:
+        self.seconds += seconds
+
+
+@pytest.fixture
+def clock() -> MovedClock:
+    return MovedClock()
+
+
+@pytest.fixture
+def watched(clock: MovedClock) -> Supervisor:
+    """A supervisor of two workers that have just been heard of."""
+    made = Supervisor(Settings(), 2, clock)
+    for slot in made._slots:
+        slot.process = multiprocessing.Process()
+        slot.heard_at = clock.seconds
+    return made
+
+
+def test_status_sums_the_workers(watched: Supervisor, clock: MovedClock) -> None:
+    watched._slots[0].progress = Progress(is_ready=True, partitions=6, lag=1500, stored=3000)
+    watched._slots[1].progress = Progress(is_ready=True, partitions=6, lag=20, stored=1000)
+    watched._slots[1].stored_before = 500
+
+    assert watched._status(clock.seconds + 2) == "2,250 rows/s, lag 1,520, 12 partitions, 2 workers"
+
+
+def test_status_says_what_is_waited_for(watched: Supervisor, clock: MovedClock) -> None:
+    watched._slots[1].progress.waiting_for = "PostgreSQL is away: refused"
+
+    assert watched._status(clock.seconds + 1).endswith("; waiting: PostgreSQL is away: refused")
+
+
+def test_watchdog_is_fed_only_while_every_worker_speaks(
+    watched: Supervisor, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fed: list[float] = []
+    monkeypatch.setattr(notify, "watchdog", lambda: fed.append(clock.seconds))
+    monkeypatch.setattr(notify, "watchdog_seconds", lambda: 20.0)
+
+    for _ in range(60):
+        clock.seconds += 1
+        watched._slots[0].heard_at = clock.seconds
+        watched._tell_systemd()
+
+    # The second worker was heard of at 100.
+    assert fed[:3] == [101, 106, 111]
+    assert max(fed) < 100 + settings.HEARTBEAT_TIMEOUT_SECONDS
+
+
+def test_ready_is_said_once_and_only_when_every_worker_is(watched: Supervisor, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(notify, "ready", lambda: said.append("READY"))
+
+    watched._slots[0].progress.is_ready = True
+    watched._tell_systemd()
+    assert said == []
+
+    watched._slots[1].progress.is_ready = True
+    watched._tell_systemd()
+    watched._tell_systemd()
+    assert said == ["READY"]
+
+
+class FailingWorker:
+    """In the place of a worker whom the database refuses."""
+
+    def __init__(self, *_: object) -> None: ...
+
+    def run(self) -> None:
+        raise AccessRefused("wrong password")
+
+
+class CrashingWorker(FailingWorker):
+    """In the place of one that crashes at once."""
+
+    def run(self) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+class DeafWorker(FailingWorker):
+    """In the place of one that does not heed SIGTERM."""
+
+    def run(self) -> None:
+        time.sleep(60)
+
+
+def test_error_that_no_waiting_mends_ends_the_supervisor(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor, "Worker", FailingWorker)
+
+    with pytest.raises(AccessRefused, match="wrong password"):
+        Supervisor(Settings(), 2).run()
+
+
+def test_worker_that_crashes_again_and_again_is_started_more_and_more_rarely(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(supervisor, "Worker", CrashingWorker)
+    made = Supervisor(Settings(), 1)
+    deadline = time.monotonic() + 2
+
+    while time.monotonic() < deadline:
+        made._start_missing()
+        made._listen(0.05)
+    made._drain()
+
+    assert 2 <= caplog.text.count("ended with status -9: starting it again") <= 6
+
+
+def test_worker_that_does_not_stop_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor, "Worker", DeafWorker)
+    monkeypatch.setattr(settings, "DRAIN_TIMEOUT_SECONDS", 0.3)
+    made = Supervisor(Settings(), 2)
+    made._start_missing()
+    processes = [slot.process for slot in made._slots]
+
+    started = time.monotonic()
+    made._drain()
+
+    assert time.monotonic() - started < 5
+    assert [process.exitcode for process in processes if process] == [-signal.SIGKILL] * 2
