@@ -1,4 +1,4 @@
-"""The only user of kafka-python: clients with the right user, and errors in the package's own classes."""
+"""The user of kafka-python, with outlet.py: clients with the right user, and errors in the package's own classes."""
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,7 +10,6 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka import errors as kafka_errors
 from kafka.consumer.subscription_state import ConsumerRebalanceListener
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
-from kafka.partitioner import DefaultPartitioner
 from kafka.structs import MemberState, OffsetAndMetadata
 
 from lambda_app import settings
@@ -28,9 +27,6 @@ REQUEST_TIMEOUT_MS = 15_000
 METADATA_TIMEOUT_MS = 5_000
 # A topic made anew is noticed by the broker's refusal at once; this is the belt to those braces.
 METADATA_AGE_MS = 30_000
-# A record waits for Kafka however long it is away.
-NEVER_MS = 10 * 365 * 24 * 3600 * 1000
-REMEMBERED_KEYS = 100_000
 
 
 class PositionVoid(LambdaError):
@@ -60,91 +56,9 @@ class Record(Protocol):
     def value(self) -> bytes | None: ...
 
 
-class Delivery(Protocol):
-    """The fate of one record, as kafka-python's future tells it."""
-
-    is_done: bool
-    exception: Exception | None
-
-
-class Outlet:
-    """A connected, idempotent producer for the user lambda-producer, which knows the topic.
-
-    A record that is sent stays on its way for as long as Kafka is away: nothing expires.
-    """
-
-    def __init__(self, config: Settings, linger_seconds: float) -> None:
-        """Raises BrokerUnavailable when trying again can help, AccessRefused when it cannot."""
-        self._config = config
-        self._topic = config.kafka_topic
-        self._client = _open(
-            KafkaProducer,
-            config,
-            PRODUCER,
-            {
-                "acks": "all",
-                "enable_idempotence": True,
-                "partitioner": _RememberingPartitioner(),
-                "linger_ms": int(linger_seconds * 1000),
-                "batch_size": settings.PRODUCE_BATCH_BYTES,
-                "max_block_ms": METADATA_TIMEOUT_MS,
-                "delivery_timeout_ms": NEVER_MS,
-            },
-        )
-        try:
-            self._client.partitions_for(self._topic)
-        except kafka_errors.KafkaTimeoutError as error:
-            self.close(0)
-            raise AccessRefused(f"Kafka has no topic {self._topic}, or does not show it to this user") from error
-        except BaseException:
-            self.close(0)
-            raise
-
-    def send(self, key: bytes, value: bytes) -> Delivery:
-        """Puts a record on its way. May block for seconds when the topic's partitions are unknown."""
-        with translated_errors(self._config):
-            delivery: Delivery = self._client.send(self._topic, value, key)
-            return delivery
-
-    def check(self, delivery: Delivery) -> None:
-        """Raises what became of a record that is done and did not arrive; RecordRefused is about it alone."""
-        with translated_errors(self._config):
-            if delivery.exception is not None:
-                raise delivery.exception
-
-    def close(self, timeout_seconds: float) -> None:
-        """Ends the connection; records still on their way after that time are dropped."""
-        try:
-            self._client.close(timeout=timeout_seconds)
-        except kafka_errors.KafkaError:
-            # close() gives up before it stops the thread when a record is still on its way.
-            self._client._sender.force_close()
-
-
-class _RememberingPartitioner(DefaultPartitioner):  # type: ignore[misc]
-    """The partition of a key as every Kafka client computes it; each key is hashed once, which is slow in Python."""
-
-    def __init__(self) -> None:
-        self._partition_count = 0
-        self._partitions: dict[bytes, int] = {}
-
-    def partition(
-        self, topic: str, key: object, serialized_key: bytes, value: object, serialized_value: bytes, cluster: Any
-    ) -> int:
-        count = len(cluster.partitions_for_topic(topic))
-        if count != self._partition_count or len(self._partitions) > REMEMBERED_KEYS:
-            self._partition_count = count
-            self._partitions.clear()
-        if serialized_key not in self._partitions:
-            self._partitions[serialized_key] = super().partition(
-                topic, key, serialized_key, value, serialized_value, cluster
-            )
-        return self._partitions[serialized_key]
-
-
 def log_ends(config: Settings) -> dict[int, int]:
     """The offset behind the last message of each partition, with the consumer's rights."""
-    consumer = _open(KafkaConsumer, config, CONSUMER, {"bootstrap_timeout_ms": METADATA_TIMEOUT_MS})
+    consumer = open_client(KafkaConsumer, config, CONSUMER, {"bootstrap_timeout_ms": METADATA_TIMEOUT_MS})
     try:
         with translated_errors(config):
             partitions = _partitions(consumer, config)
@@ -190,7 +104,7 @@ class Subscription:
         """
         self._config = config
         self._parked = set()
-        self._consumer = _open(
+        self._consumer = open_client(
             KafkaConsumer,
             config,
             CONSUMER,
@@ -317,7 +231,8 @@ def _partitions(consumer: KafkaConsumer, config: Settings) -> list[TopicPartitio
     return [TopicPartition(topic, partition) for partition in sorted(partitions)]
 
 
-def _open(client: type, config: Settings, user: str, options: Mapping[str, object]) -> KafkaConsumer:
+def open_client(client: type, config: Settings, user: str, options: Mapping[str, object]) -> Any:
+    """A connected client of kafka-python, with the rights of this user."""
     bootstrap = {
         "bootstrap_servers": config.kafka_bootstrap_servers.split(","),
         "client_id": user,

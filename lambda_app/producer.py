@@ -8,16 +8,20 @@ meanwhile is not made up for.
 import logging
 import secrets
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
+from typing import NoReturn
 
 from lambda_app import notify, settings
-from lambda_app.broker import Delivery, Outlet, RecordRefused
+from lambda_app.broker import RecordRefused
 from lambda_app.clock import Clock
 from lambda_app.core.backoff import Backoff
 from lambda_app.core.generator import TransactionGenerator, draw_pools, render_message
 from lambda_app.core.identifiers import PROCESS_BITS, TransactionIds
 from lambda_app.core.rate import Pace
 from lambda_app.errors import BrokerUnavailable
+from lambda_app.outlet import Outlet, Record
 from lambda_app.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -26,15 +30,6 @@ logger = logging.getLogger(__name__)
 RECORDS_PER_TURN = 500
 SHORTEST_PAUSE_SECONDS = 0.005
 LONGEST_PAUSE_SECONDS = 0.1
-# A record that Kafka refuses may have suffered from its neighbours in the batch: it gets other ones.
-TRIES_OF_A_REFUSED_RECORD = 3
-
-
-@dataclass(slots=True)
-class _Record:
-    key: bytes
-    value: bytes
-    tries: int = 1
 
 
 @dataclass(slots=True)
@@ -58,9 +53,13 @@ class Producer:
             draw_pools(), TransactionIds(secrets.randbits(PROCESS_BITS)), seed=secrets.randbits(64)
         )
         self._stop_deadline: float | None = None
-        self._outstanding: deque[tuple[Delivery, _Record]] = deque()
+        self._outlet: Outlet | None = None
         # To be sent, for the first time or again.
-        self._waiting: deque[_Record] = deque()
+        self._waiting: deque[Record] = deque()
+        # Refused by Kafka, perhaps for what others did: the client fails everything on its way along with a bad record.
+        # Each is sent again alone.
+        self._suspects: deque[Record] = deque()
+        self._on_trial: Record | None = None
         self._silent_since = 0.0
         self._report = _Report(clock)
         self.tally = Tally()
@@ -72,7 +71,7 @@ class Producer:
     @property
     def unacknowledged(self) -> int:
         """Records on their way or about to be."""
-        return len(self._outstanding) + len(self._waiting)
+        return len(self._waiting) + len(self._suspects) + (self._outlet.outstanding if self._outlet else 0)
 
     def run(self) -> None:
         """Returns when all is sent and acknowledged, or when the time to do so after `stop` is over."""
@@ -80,18 +79,21 @@ class Producer:
         linger = settings.PRODUCE_LINGER_SECONDS if self._rate else settings.PRODUCE_LINGER_FULL_SPEED_SECONDS
         while not self._is_over():
             try:
-                outlet = Outlet(self._config, linger)
+                self._outlet = Outlet(self._config, linger)
+                try:
+                    self._serve(self._outlet, backoff)
+                finally:
+                    self._close(self._outlet)
             except BrokerUnavailable as error:
                 self._wait(backoff.next_delay(), error)
-                continue
-            try:
-                self._serve(outlet, backoff)
-            except BrokerUnavailable as error:
-                self._wait(backoff.next_delay(), error)
-            finally:
-                self._waiting += (record for _, record in self._outstanding)
-                self._outstanding.clear()
-                outlet.close(timeout_seconds=0 if self._waiting else 5)
+
+    def _close(self, outlet: Outlet) -> None:
+        """Takes back what is not acknowledged."""
+        self._outlet = None
+        unsettled = outlet.unsettled()
+        (self._waiting if self._on_trial is None else self._suspects).extend(unsettled)
+        self._on_trial = None
+        outlet.close(timeout_seconds=0 if unsettled else 5)
 
     def _is_over(self) -> bool:
         if self._stop_deadline is not None:
@@ -136,53 +138,52 @@ class Producer:
             return
         room = self._room() if self._count is None else min(self._room(), self._count - self.tally.sent)
         count = pace.take(self._clock.monotonic(), room) if pace else room
-        milliseconds = int(self._clock.now().timestamp() * 1000)
-        for transaction in self._generator.generate(milliseconds, count):
-            self._waiting.append(_Record(transaction.account_id.encode(), render_message(transaction)))
-        self.tally.sent += max(0, count)
+        if count > 0:
+            transactions = self._generator.generate(self._milliseconds(), count)
+            self._waiting += [(each.account_id.encode(), render_message(each)) for each in transactions]
+            self.tally.sent += count
 
     def _send_waiting(self, outlet: Outlet) -> bool:
         """Whether there was anything to send."""
-        waiting = self._waiting
-        count = min(RECORDS_PER_TURN, len(waiting))
-        for _ in range(count):
-            record = waiting[0]
-            try:
-                self._outstanding.append((outlet.send(record.key, record.value), record))
-            except RecordRefused as error:
-                self._give_up(record, error)
-            waiting.popleft()
+        if self._suspects or self._on_trial:
+            self._send_suspect(outlet)
+            return False
+        count = min(RECORDS_PER_TURN, len(self._waiting))
+        if count:
+            outlet.send(islice(self._waiting, count), self._milliseconds())
+            for _ in range(count):
+                self._waiting.popleft()
         return count > 0
 
+    def _send_suspect(self, outlet: Outlet) -> None:
+        if not outlet.outstanding:
+            self._on_trial = self._suspects[0]
+            outlet.send([self._on_trial], self._milliseconds())
+            self._suspects.popleft()
+
     def _settle(self, outlet: Outlet) -> bool:
-        """Takes the records off whose fate is known; whether there were any."""
-        outstanding = self._outstanding
-        before = len(outstanding)
-        while outstanding and outstanding[0][0].is_done:
-            delivery, record = outstanding[0]
-            if delivery.exception is None:
-                self.tally.acknowledged += 1
-                outstanding.popleft()
-                continue
-            try:
-                outlet.check(delivery)
-            except RecordRefused as error:
-                outstanding.popleft()
-                self._try_again_or_give_up(record, error)
-        if len(outstanding) < before or not outstanding:
+        """Counts the records whose fate is known; whether there were any. Raises BrokerUnavailable after a refusal."""
+        settled = outlet.settle()
+        self.tally.acknowledged += settled.acknowledged
+        if settled.refused:
+            self._note_refusal(settled.refused)
+        if settled.acknowledged or not outlet.outstanding:
             self._silent_since = self._clock.monotonic()
-        return len(outstanding) < before
+        if not outlet.outstanding:
+            self._on_trial = None
+        return settled.acknowledged > 0
 
-    def _try_again_or_give_up(self, record: _Record, error: RecordRefused) -> None:
-        if record.tries < TRIES_OF_A_REFUSED_RECORD:
-            record.tries += 1
-            self._waiting.append(record)
+    def _note_refusal(self, refused: Sequence[tuple[Record, RecordRefused]]) -> NoReturn:
+        record, refusal = refused[0]
+        if record == self._on_trial:
+            self.tally.failed += 1
+            logger.error("A record is lost: %s: %.200s", refusal, record[1].decode())
         else:
-            self._give_up(record, error)
+            self._suspects.extend(each for each, _ in refused)
+        raise BrokerUnavailable(f"{refusal}; {len(self._suspects)} records go again, one by one")
 
-    def _give_up(self, record: _Record, error: RecordRefused) -> None:
-        self.tally.failed += 1
-        logger.error("A record is lost: %s: %.100s", error, record.value.decode())
+    def _milliseconds(self) -> int:
+        return int(self._clock.now().timestamp() * 1000)
 
 
 class _Report:

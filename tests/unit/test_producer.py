@@ -1,6 +1,6 @@
 """The producer's own decisions, with a fake Kafka and a fake clock."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -10,6 +10,7 @@ from lambda_app import producer as module
 from lambda_app import settings
 from lambda_app.broker import RecordRefused
 from lambda_app.errors import BrokerUnavailable
+from lambda_app.outlet import Record, Settled
 from lambda_app.producer import Producer
 from lambda_app.settings import Settings
 
@@ -34,19 +35,13 @@ class FakeClock:
 
 
 @dataclass
-class FakeDelivery:
-    is_done: bool = False
-    exception: Exception | None = None
-
-
-@dataclass
 class FakeKafka:
-    """Acknowledges at once unless it is away; refuses some records by their place in the order of sending."""
+    """Acknowledges at once unless it is away; like the client, it fails all on their way along with a bad record."""
 
     away: bool = False
-    refused: set[int] = field(default_factory=set)
-    received: list[bytes] = field(default_factory=list)
-    pending: list[FakeDelivery] = field(default_factory=list)
+    is_bad: Callable[[Record], bool] = lambda _record: False
+    received: list[Record] = field(default_factory=list)
+    pending: list[Record] = field(default_factory=list)
     connections: int = 0
 
     def __call__(self, _config: Settings, _linger_seconds: float) -> "FakeKafka":
@@ -55,18 +50,24 @@ class FakeKafka:
         self.connections += 1
         return self
 
-    def send(self, _key: bytes, value: bytes) -> FakeDelivery:
-        if self.away:
-            self.pending.append(FakeDelivery())
-            return self.pending[-1]
-        self.received.append(value)
-        if len(self.received) - 1 in self.refused:
-            return FakeDelivery(True, RecordRefused("too large"))
-        return FakeDelivery(True)
+    @property
+    def outstanding(self) -> int:
+        return len(self.pending)
 
-    def check(self, delivery: FakeDelivery) -> None:
-        if delivery.exception:
-            raise delivery.exception
+    def send(self, records: Iterable[Record], _milliseconds: int) -> None:
+        self.pending += records
+
+    def settle(self) -> Settled:
+        if self.away:
+            return Settled(0, ())
+        records, self.pending = self.pending, []
+        if any(self.is_bad(record) for record in records):
+            return Settled(0, [(record, RecordRefused("too large")) for record in records])
+        self.received += records
+        return Settled(len(records), ())
+
+    def unsettled(self) -> list[Record]:
+        return list(self.pending)
 
     def close(self, timeout_seconds: float) -> None:
         self.pending.clear()
@@ -93,24 +94,22 @@ def test_producer_ends_when_all_is_acknowledged(kafka, clock):
     assert clock.seconds == pytest.approx(103.0, abs=0.02)
 
 
-def test_refused_record_is_tried_again_among_other_neighbours(kafka, clock):
-    kafka.refused = {0, 1}
-    producer = Producer(Settings(), rate=0, count=10, clock=clock)
+def test_bad_records_are_said_to_be_lost_and_their_neighbours_arrive(kafka, clock, caplog):
+    bad: list[Record] = []
+
+    def is_bad(record: Record) -> bool:
+        if len(bad) < 2 and record not in bad:
+            bad.append(record)
+        return record in bad
+
+    kafka.is_bad = is_bad
+    producer = Producer(Settings(), rate=0, count=100, clock=clock)
 
     producer.run()
 
-    assert (producer.tally.acknowledged, producer.tally.failed) == (10, 0)
-    assert len(set(kafka.received)) == 10
-
-
-def test_record_that_is_refused_three_times_is_said_to_be_lost(kafka, clock, caplog):
-    kafka.refused = {0, 1, 2}
-    producer = Producer(Settings(), rate=0, count=1, clock=clock)
-
-    producer.run()
-
-    assert (producer.tally.acknowledged, producer.tally.failed) == (0, 1)
-    assert "A record is lost: too large" in caplog.text
+    assert (producer.tally.acknowledged, producer.tally.failed) == (98, 2)
+    assert len(set(kafka.received)) == len(kafka.received) == 98
+    assert caplog.text.count("A record is lost: too large") == 2
 
 
 def test_outage_is_waited_for_with_bounded_memory_and_nothing_is_lost(kafka, clock):
