@@ -5,13 +5,14 @@ Changes nothing. Who does not answer becomes an error among the facts.
 
 import subprocess
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, cast
 
 from lambda_app import broker, database
 from lambda_app.clock import Clock
 from lambda_app.core.health import COMPONENTS, JobFacts, PlatformFacts, StreamFacts, UnitFacts
-from lambda_app.core.units import PROPERTIES, UnitSample, parse_units, unit_facts
+from lambda_app.core.units import PROPERTIES, UnitSample, parse_cpu_stat, parse_units, unit_facts
 from lambda_app.database import Connection, queries, transaction
 from lambda_app.errors import LambdaError
 from lambda_app.settings import Settings
@@ -71,7 +72,18 @@ def _unit_samples(errors: list[str]) -> dict[str, UnitSample]:
         detail = error.stderr if isinstance(error, subprocess.CalledProcessError) else error
         errors.append(f"systemd does not answer: {' '.join(str(detail).split())}")
         return {}
-    return parse_units(result.stdout)
+    return {name: _with_cpu_time(sample) for name, sample in parse_units(result.stdout).items()}
+
+
+def _with_cpu_time(sample: UnitSample) -> UnitSample:
+    group = sample.properties.get("ControlGroup")
+    if sample.cpu_seconds is not None or not group:
+        return sample
+    try:
+        text = Path(f"/sys/fs/cgroup/unified{group}/cpu.stat").read_text(encoding="ascii")
+    except OSError:
+        return sample
+    return replace(sample, cpu_seconds=parse_cpu_stat(text))
 
 
 def _log_ends(config: Settings, errors: list[str]) -> dict[int, int] | None:

@@ -15,6 +15,7 @@ PROPERTIES = (
     "MemoryMax",
     "CPUUsageNSec",
     "CPUQuotaPerSecUSec",
+    "ControlGroup",
 )
 # How systemd writes a number that it does not have.
 _UNSET = {"", "[not set]", "infinity", str(2**64 - 1)}
@@ -26,12 +27,8 @@ class UnitSample:
     """A unit at one moment; its CPU time says something only together with a later sample."""
 
     properties: dict[str, str]
-
-    @property
-    def cpu_seconds(self) -> float | None:
-        """CPU time since the unit started."""
-        nanoseconds = _number(self.properties.get("CPUUsageNSec", ""))
-        return None if nanoseconds is None else nanoseconds / 1e9
+    # CPU time since the unit started.
+    cpu_seconds: float | None = None
 
 
 def parse_units(text: str) -> dict[str, UnitSample]:
@@ -40,8 +37,16 @@ def parse_units(text: str) -> dict[str, UnitSample]:
     for block in text.strip().split("\n\n"):
         properties = dict(line.partition("=")[::2] for line in block.splitlines())
         if "Id" in properties:
-            samples[properties["Id"]] = UnitSample(properties)
+            nanoseconds = _number(properties.get("CPUUsageNSec", ""))
+            cpu_seconds = None if nanoseconds is None else nanoseconds / 1e9
+            samples[properties["Id"]] = UnitSample(properties, cpu_seconds)
     return samples
+
+
+def parse_cpu_stat(text: str) -> float | None:
+    """CPU seconds in a control group's cpu.stat: systemd does not read it where both cgroup versions are in use."""
+    match = re.search(r"^usage_usec (\d+)$", text, re.MULTILINE)
+    return int(match[1]) / 1e6 if match else None
 
 
 def unit_facts(earlier: UnitSample | None, later: UnitSample, seconds: float) -> UnitFacts:

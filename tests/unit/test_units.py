@@ -3,7 +3,7 @@
 import pytest
 
 from lambda_app.core.health import UnitFacts
-from lambda_app.core.units import parse_units, unit_facts
+from lambda_app.core.units import parse_cpu_stat, parse_units, unit_facts
 
 SHOWN = """\
 Id=kafka.service
@@ -79,3 +79,8 @@ def test_quota_is_read_in_each_spelling(span, share):
     sample = parse_units(SHOWN.replace("=4s", f"={span}"))["kafka.service"]
 
     assert unit_facts(None, sample, seconds=1.0).cpu_limit_share == pytest.approx(share)
+
+
+def test_cpu_time_is_read_from_the_control_group_too():
+    assert parse_cpu_stat("usage_usec 35036508\nuser_usec 27303993\n") == pytest.approx(35.036508)
+    assert parse_cpu_stat("nr_periods 1\n") is None
