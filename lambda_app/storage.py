@@ -139,8 +139,7 @@ def _store_in_one_go(
             _copy_into_partitions(connection, days, ingestion_type)
     except UndefinedTable:
         with savepoint(connection):
-            ensure_partitions(connection, days)
-            _copy_into_partitions(connection, days, ingestion_type)
+            return _store_new(connection, rows, days, ingestion_type)
     return StoreResult(len(rows))
 
 
@@ -154,8 +153,8 @@ def _copy_into_partitions(
 def _store_new(
     connection: Connection, rows: Sequence[Transaction], days: Iterable[date], ingestion_type: str
 ) -> StoreResult:
-    # A day that begins twice (clocks go back at midnight) is cut a little otherwise by PostgreSQL: the day before too.
-    touched = {day - timedelta(days=shift) for day in days for shift in (0, 1)}
+    # The edges of a day may be its neighbours': it begins twice (clocks go back at midnight), or the zone was another.
+    touched = {day + timedelta(days=shift) for day in days for shift in (-1, 0, 1)}
     ensure_partitions(connection, {day for day in touched if day >= _FIRST_DAY})
     fetch_all(connection, queries("storage")["create_chunk_table"])
     fetch_all(connection, queries("storage")["empty_chunk_table"])

@@ -26,8 +26,8 @@ CREATE FUNCTION lambda.ensure_partition(day date) RETURNS boolean
     AS $$
 DECLARE
     partition_name text := 'transactions_' || to_char(day, 'YYYYMMDD');
-    lower_bound timestamptz := day::timestamp AT TIME ZONE lambda.time_zone();
-    upper_bound timestamptz := (day + 1)::timestamp AT TIME ZONE lambda.time_zone();
+    starts_at timestamptz := day::timestamp AT TIME ZONE lambda.time_zone();
+    ends_at timestamptz := (day + 1)::timestamp AT TIME ZONE lambda.time_zone();
 BEGIN
     IF day IS NULL OR day < DATE '1999-12-31' OR day > (now() AT TIME ZONE 'UTC')::date + 3 THEN
         RAISE EXCEPTION 'no partition for %: transactions are from 2000-01-01 to one day ahead', day
@@ -42,10 +42,18 @@ BEGIN
     IF EXISTS (SELECT FROM pg_class WHERE relname = partition_name AND relnamespace = 'lambda'::regnamespace) THEN
         RETURN false;
     END IF;
+    -- Neighbours may have been cut in another time zone: a day takes what they leave, all of it and no more.
+    SELECT coalesce(next_to.upper_bound, greatest(starts_at, farther.upper_bound)) INTO starts_at
+    FROM lambda.partition_bounds(day - 1) AS next_to, lambda.partition_bounds(day - 2) AS farther;
+    SELECT coalesce(next_to.lower_bound, least(ends_at, farther.lower_bound)) INTO ends_at
+    FROM lambda.partition_bounds(day + 1) AS next_to, lambda.partition_bounds(day + 2) AS farther;
+    IF starts_at >= ends_at THEN
+        RETURN false;
+    END IF;
     EXECUTE format('CREATE TABLE lambda.%I (LIKE lambda.transactions INCLUDING ALL)', partition_name);
     EXECUTE format(
         'ALTER TABLE lambda.transactions ATTACH PARTITION lambda.%I FOR VALUES FROM (%L) TO (%L)',
-        partition_name, lower_bound, upper_bound
+        partition_name, starts_at, ends_at
     );
     EXECUTE format('GRANT SELECT, INSERT ON lambda.%I TO lambda_stream, lambda_batch', partition_name);
     EXECUTE format('GRANT SELECT ON lambda.%I TO lambda_reader', partition_name);
@@ -54,6 +62,22 @@ END
 $$;
 
 ALTER FUNCTION lambda.ensure_partition(day date) OWNER TO lambda_owner;
+
+--
+-- Name: partition_bounds(date); Type: FUNCTION; Schema: lambda; Owner: lambda_owner
+--
+
+CREATE FUNCTION lambda.partition_bounds(day date, OUT lower_bound timestamp with time zone, OUT upper_bound timestamp with time zone) RETURNS record
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+    SELECT bounds[1]::timestamptz, bounds[2]::timestamptz
+    FROM pg_class AS c
+    CROSS JOIN LATERAL regexp_match(pg_get_expr(c.relpartbound, c.oid), $re$FROM \('(.*)'\) TO \('(.*)'\)$re$) AS bounds
+    WHERE c.relnamespace = 'lambda'::regnamespace AND c.relname = 'transactions_' || to_char(day, 'YYYYMMDD')
+$_$;
+
+ALTER FUNCTION lambda.partition_bounds(day date, OUT lower_bound timestamp with time zone, OUT upper_bound timestamp with time zone) OWNER TO lambda_owner;
 
 --
 -- Name: time_zone(); Type: FUNCTION; Schema: lambda; Owner: lambda_owner

@@ -98,7 +98,12 @@ class PostgresServer:
     def create_database(self, name: str, template: str = "template0", time_zone: str = "UTC") -> None:
         self.execute(f"CREATE DATABASE {name} OWNER lambda_owner TEMPLATE {template}")
         self.execute(f"ALTER DATABASE {name} SET timezone = '{time_zone}'")
-        self.execute(f"ALTER DATABASE {name} SET search_path = lambda, public")
+        self.execute(f"ALTER DATABASE {name} SET search_path = lambda")
+        self.execute(f"REVOKE ALL ON DATABASE {name} FROM PUBLIC")
+        self.execute(f"GRANT CONNECT ON DATABASE {name} TO {', '.join(ROLES)}")
+        if template != "template0":
+            # A copy has the schema, not the rights on the database itself that came with it.
+            self.execute(f"GRANT TEMPORARY ON DATABASE {name} TO lambda_stream, lambda_batch")
 
     def execute(self, statement: str, database: str = "postgres") -> list[tuple[object, ...]]:
         """Runs a statement as the superuser, each in its own transaction."""

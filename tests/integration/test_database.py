@@ -50,6 +50,17 @@ def test_migrate_makes_the_schema_and_changes_nothing_when_run_again(empty_datab
         assert db.fetch_all(connection, "SELECT * FROM transaction_stats") == []
 
 
+def test_migrate_lets_programs_use_temporary_tables_and_people_not(empty_database: Database) -> None:
+    migrations.migrate()
+
+    allowed = [
+        role
+        for role in ("lambda_stream", "lambda_batch", "lambda_reader")
+        if empty_database.value(f"SELECT has_database_privilege('{role}', current_database(), 'TEMPORARY')")
+    ]
+    assert allowed == ["lambda_stream", "lambda_batch"]
+
+
 def test_migrate_may_run_from_several_places_at_once(empty_database: Database) -> None:
     runs = [run_migrate(empty_database.environment) for _ in range(3)]
 
@@ -63,13 +74,15 @@ def test_migrate_may_run_from_several_places_at_once(empty_database: Database) -
 def test_migration_that_fails_leaves_nothing_behind(
     empty_database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    (tmp_path / "0001_make_things.sql").write_text("CREATE TABLE public.a (); SELECT 1 / 0;", encoding="utf-8")
+    (tmp_path / "0001_make_things.sql").write_text(
+        "CREATE SCHEMA a; CREATE TABLE a.a (); SELECT 1 / 0;", encoding="utf-8"
+    )
     monkeypatch.setattr(migrations, "_FOLDER", tmp_path)
 
     with pytest.raises(LambdaError, match="Migration 0001_make_things failed: division by zero"):
         migrations.migrate()
 
-    assert empty_database.value("SELECT to_regclass('public.a')") is None
+    assert empty_database.value("SELECT to_regclass('a.a')") is None
     assert migrations.list_migrations() == [("0001_make_things", False)]
 
 

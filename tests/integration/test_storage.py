@@ -135,6 +135,36 @@ def test_day_that_begins_twice_is_stored_whole(postgres: PostgresServer, templat
     assert (result.stored, result.duplicate, result.refused) == (15, 0, ())
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("UTC", "Asia/Tokyo"),
+        ("UTC", "America/New_York"),
+        ("Asia/Tokyo", "UTC"),
+        # As far apart as zones are, more than a day.
+        ("Etc/GMT+12", "Etc/GMT-14"),
+        ("Etc/GMT-14", "Etc/GMT+12"),
+    ],
+)
+def test_time_zone_of_the_database_may_change(database: Database, before: str, after: str) -> None:
+    stored = 0
+    # Two days before the change and two after it, in the order in which they come.
+    for zone, first_hour in [(before, 0), (after, 48)]:
+        database.query(f"ALTER DATABASE {database.name} SET timezone = '{zone}'")
+        for hour in range(first_hour, first_hour + 48, 4):
+            rows = [row(hour, event_time=NOON + timedelta(hours=hour)), row(hour + 1000)]
+            with closing(db.connect(db.STREAM)) as connection, db.transaction(connection):
+                result = store_chunk(connection, rows, "STREAM")
+            assert result.refused == ()
+            stored += result.stored
+
+    assert database.count("transactions") == stored
+    # And the days before the first one, which come late.
+    with closing(db.connect(db.STREAM)) as connection, db.transaction(connection):
+        late = [row(5000 + hour, event_time=NOON - timedelta(hours=hour)) for hour in range(72)]
+        assert store_chunk(connection, late, "STREAM").stored == 72
+
+
 def test_dead_letter_of_the_stream_is_kept_once(database: Database, connection: Connection) -> None:
     message = DeadLetter("not JSON", b"\x00\xff", topic="transactions", partition=3, offset=7)
     letters = [message, DeadLetter("no value", None, topic="transactions", partition=3, offset=8)]
