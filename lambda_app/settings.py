@@ -37,8 +37,8 @@ PRODUCE_OUTSTANDING_RECORDS = 50_000
 PRODUCE_HOLD_SECONDS = 1.0
 # ... and for so long: a new connection may do better, and waiting for it costs no CPU time.
 PRODUCE_STALL_SECONDS = 10.0
-# Less than the unit's TimeoutStopSec.
-PRODUCE_DRAIN_SECONDS = 20.0
+# Together with an attempt to connect less than the unit's TimeoutStopSec.
+PRODUCE_DRAIN_SECONDS = 15.0
 # Rows of a generated file.
 BATCH_FILE_ROWS = 10_000
 BATCH_CHUNK_ROWS = 20_000

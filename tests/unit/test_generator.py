@@ -2,7 +2,8 @@
 
 import json
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -13,6 +14,7 @@ from lambda_app.core.generator import (
     Pools,
     TransactionGenerator,
     draw_pools,
+    generate_day,
     render_message,
 )
 from lambda_app.core.identifiers import TransactionIds
@@ -100,3 +102,26 @@ def test_risk_rises_with_night_amount_absence_and_category(pools):
     )
     high_risk = sum(float(each.risk_score) >= 0.8 for each in day) / len(day)
     assert 0.001 < high_risk < 0.05
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Africa/Cairo", "Pacific/Apia"])
+def test_transactions_of_a_day_lie_in_it_and_are_the_same_each_time(pools, zone):
+    day = date(2026, 4, 24)
+
+    transactions = list(generate_day(pools, day, ZoneInfo(zone), 1000))
+
+    times = [datetime.fromisoformat(each.event_time) for each in transactions]
+    assert {time.astimezone(ZoneInfo(zone)).date() for time in times} == {day}
+    assert times == sorted(times)
+    assert len({each.transaction_id for each in transactions}) == 1000
+    assert transactions == list(generate_day(pools, day, ZoneInfo(zone), 1000))
+
+
+def test_day_that_a_zone_skipped_has_no_transactions(pools):
+    assert list(generate_day(pools, date(2011, 12, 30), ZoneInfo("Pacific/Apia"), 1000)) == []
+
+
+def test_days_share_no_transaction_id(pools):
+    days = [generate_day(pools, date(2026, 11, number), ZoneInfo("UTC"), 1000) for number in range(1, 11)]
+
+    assert len({each.transaction_id for day in days for each in day}) == 10_000
