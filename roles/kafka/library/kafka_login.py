@@ -67,20 +67,20 @@ class Refused(Exception):
 class Connection:
     """A TCP connection that carries Kafka requests, one at a time."""
 
-    def __init__(self, address, port, timeout):
+    def __init__(self, address: str, port: int, timeout: float) -> None:
         self._socket = socket.create_connection((address, port), timeout)
 
-    def close(self):
+    def close(self) -> None:
         self._socket.close()
 
-    def request(self, api_key, version, body):
+    def request(self, api_key: int, version: int, body: bytes) -> bytes:
         """Send one request, return the body of its response."""
         message = struct.pack(">hhi", api_key, version, 0) + _string("kafka_login") + body
         self._socket.sendall(struct.pack(">i", len(message)) + message)
         (length,) = struct.unpack(">i", self._read(4))
         return self._read(length)[4:]
 
-    def _read(self, length):
+    def _read(self, length: int) -> bytes:
         data = b""
         while len(data) < length:
             chunk = self._socket.recv(length - len(data))
@@ -90,12 +90,12 @@ class Connection:
         return data
 
 
-def _string(text):
+def _string(text: str) -> bytes:
     data = text.encode()
     return struct.pack(">h", len(data)) + data
 
 
-def _authenticate(connection, data):
+def _authenticate(connection: Connection, data: bytes) -> bytes:
     """One step of the SASL exchange: our bytes in, the broker's out."""
     body = connection.request(SASL_AUTHENTICATE, 0, struct.pack(">i", len(data)) + data)
     error, message_length = struct.unpack_from(">hh", body)
@@ -108,7 +108,7 @@ def _authenticate(connection, data):
     return body[offset + 4 : offset + 4 + length]
 
 
-def log_in(connection, user, password):
+def log_in(connection: Connection, user: str, password: str) -> None:
     """SCRAM-SHA-512 as in RFC 5802, the client's side; raises Refused."""
     body = connection.request(SASL_HANDSHAKE, 1, _string("SCRAM-SHA-512"))
     (error,) = struct.unpack_from(">h", body)
@@ -129,7 +129,7 @@ def log_in(connection, user, password):
     _authenticate(connection, f"{client_final},p={base64.b64encode(proof).decode()}".encode())
 
 
-def is_refused(address, port, user, password, deadline):
+def is_refused(address: str, port: int, user: str, password: str, deadline: float) -> bool:
     """Try until the broker says yes or no; raises OSError when it says nothing before the deadline."""
     while True:
         try:
@@ -147,7 +147,7 @@ def is_refused(address, port, user, password, deadline):
             time.sleep(0.5)
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "address": {"type": "str", "required": True},
