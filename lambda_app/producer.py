@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 # Between two looks at acknowledgements and signals.
 RECORDS_PER_TURN = 500
-SHORTEST_PAUSE_SECONDS = 0.005
+SHORTEST_PAUSE_SECONDS = 0.02
 LONGEST_PAUSE_SECONDS = 0.1
 
 
