@@ -4,6 +4,7 @@ import logging
 import os
 import socket
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,18 @@ from lambda_app import cli, database, logs, notify, settings
 from lambda_app.broker import _security
 from lambda_app.errors import AccessRefused, DatabaseUnavailable, InvalidConfiguration, LambdaError
 from lambda_app.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before() -> Iterator[None]:
+    """The command sets up logging for the whole process: other tests shall not notice."""
+    names = ("", "kafka", "yoyo")
+    levels = [logging.getLogger(name).level for name in names]
+    handlers = logging.getLogger().handlers[:]
+    yield
+    logging.getLogger().handlers[:] = handlers
+    for name, level in zip(names, levels, strict=True):
+        logging.getLogger(name).setLevel(level)
 
 
 def test_error_becomes_one_line_and_its_exit_status(
