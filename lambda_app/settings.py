@@ -52,7 +52,7 @@ MIGRATE_WAIT_SECONDS = 300.0
 # A worker that says nothing for so long hangs: the watchdog is then no longer fed.
 HEARTBEAT_TIMEOUT_SECONDS = 30.0
 STATUS_SECONDS = 1.0
-DRAIN_TIMEOUT_SECONDS = 30.0
+DRAIN_TIMEOUT_SECONDS = 15.0
 
 
 @dataclass(frozen=True)

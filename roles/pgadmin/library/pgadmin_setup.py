@@ -147,6 +147,9 @@ def set_server(params, user):
         "service": params["server_service"],
         "maintenance_db": params["server_database"],
         "connection_params": {"connect_timeout": 10},
+        # Shows no other database: lambda_reader may not connect to them.
+        "db_res": params["server_database"],
+        "db_res_type": "databases",
     }
     for name, value in wanted.items():
         if getattr(server, name) != value:
