@@ -14,7 +14,8 @@ PLAYBOOK = """
 - hosts: localhost
   gather_facts: false
   tasks:
-    - ansible.builtin.include_role: {name: preflight, tasks_from: inventory}
+    - ansible.builtin.include_role: {name: "{{ item[0] }}", tasks_from: "{{ item[1] }}"}
+      loop: [[preflight, inventory], [kafka, preflight], [lambda_app, preflight], [pgadmin, preflight]]
 """
 
 
@@ -23,7 +24,7 @@ def limits(component: str, **limit: str) -> dict[str, object]:
 
 
 def run(tmp_path: Path, variables: dict[str, object]) -> subprocess.CompletedProcess[str]:
-    """Runs the inventory's part of preflight on this machine, which it does not touch."""
+    """Runs what looks at the inventory alone, on this machine, which it does not touch."""
     playbook = tmp_path / "playbook.yml"
     playbook.write_text(PLAYBOOK)
     command = ["ansible-playbook", "--inventory", str(PROJECT / "inventory/local.yml"), str(playbook)]
@@ -62,6 +63,8 @@ def test_preflight_takes_the_inventory_as_it_is(tmp_path: Path) -> None:
         ),
         ({"pgadmin_port": 99999}, "they must be four different numbers from 1 to 65535"),
         ({"pgadmin_login_email": "admin"}, "pgadmin_login_email is 'admin': it must be an e-mail address."),
+        ({"kafka_heap_size": "2G"}, "kafka_heap_size (2G) and the 640M that Kafka needs beside it exceed MemoryMax"),
+        ({"lambda_app_consume_workers": 13}, "lambda_app_consume_workers is 13: it must be from 1 to"),
     ],
     ids=lambda value: value[:40] if isinstance(value, str) else "",
 )
