@@ -23,6 +23,9 @@ def run_program(environment: Mapping[str, str], *arguments: str) -> subprocess.C
 class Program:
     """A subcommand that runs until the block ends."""
 
+    # How long it may take to end after SIGTERM.
+    drain_seconds: float = 25
+
     def __init__(self, environment: Mapping[str, str], *arguments: str) -> None:
         self._directory = tempfile.TemporaryDirectory(prefix="lambda-program-")
         self._log = Path(self._directory.name, "log")
@@ -75,6 +78,10 @@ class Program:
         wait_until(lambda: "READY=1" in self.notifications or self.process.poll() is not None, what="READY=1")
         assert "READY=1" in self.notifications, self.text
 
-    def terminate(self, timeout_seconds: float = 25) -> int:
+    def terminate(self) -> int:
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(timeout_seconds)
+        return self.process.wait(self.drain_seconds)
+
+    def kill(self) -> None:
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()

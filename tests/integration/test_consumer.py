@@ -125,7 +125,7 @@ def test_consumer_shows_its_state_to_systemd_and_its_offsets_to_kafka(
     kafka.produce(topic, list(messages(1000)))
 
     pattern = re.compile(r"STATUS=[\d,]+ rows/s, lag 0, 4 partitions, 2 workers$")
-    wait_until(lambda: any(pattern.match(text) for text in consumer.listen()), what="a STATUS with lag 0")
+    wait_until(lambda: any(pattern.match(text) for text in consumer.notifications), what="a STATUS with lag 0")
 
     def committed() -> int:
         with kafka.admin() as admin:
@@ -145,7 +145,7 @@ def test_consumer_drains_on_sigterm(
 
     assert status == 0, consumer.text
     assert time.monotonic() - started < 10
-    assert "STOPPING=1" in consumer.listen()
+    assert "STOPPING=1" in consumer.notifications
     consumed = database.value("SELECT sum(next_offset) FROM lambda.stream_offsets")
     assert database.count("transactions") == consumed
     assert "ERROR" not in consumer.text
@@ -200,7 +200,7 @@ def test_consumer_ends_with_one_line_when_no_waiting_can_help(
         assert status in (os.EX_NOPERM, os.EX_CONFIG)
         assert process.text.count(line) == 1
         assert "Traceback" not in process.text
-        assert "READY=1" not in process.listen()
+        assert "READY=1" not in process.notifications
 
 
 def test_consumer_ends_with_one_line_when_the_password_is_wrong(
@@ -263,7 +263,7 @@ def test_consumer_waits_for_kafka_and_stops_when_told_to(database: Database) -> 
         wait_until(lambda: "Waiting: Kafka is away" in process.text, 40, "the word that Kafka is away")
 
         assert process.terminate() == 0
-        assert "READY=1" not in process.listen()
+        assert "READY=1" not in process.notifications
 
 
 def test_message_of_the_tests_is_what_producers_send() -> None:
