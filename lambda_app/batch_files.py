@@ -14,7 +14,9 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from lambda_app import settings
+from lambda_app.core.copy_text import encode_row
 from lambda_app.core.csv_rows import AcceptedLine, RejectedLine, parse_csv
+from lambda_app.core.days import Days
 from lambda_app.core.generator import Pools, draw_pools, generate_day
 from lambda_app.database import Connection, transaction
 from lambda_app.storage import (
@@ -22,12 +24,12 @@ from lambda_app.storage import (
     ensure_partitions,
     record_dead_letters,
     session_zone,
-    split_by_day,
     store_chunk,
 )
 
 # Longer lines are read in pieces of this size, which no row survives.
 LONGEST_LINE_BYTES = 1024 * 1024
+INGESTION_TYPE = "BATCH"
 
 COLUMNS = (
     "transaction_id",
@@ -61,26 +63,28 @@ def load_file(
     """
     counts = FileCounts()
     with path.open("rb") as file:
+        days = Days(session_zone(connection))
         records = parse_csv(iter(partial(file.readline, LONGEST_LINE_BYTES), b""), now, job_id)
         while piece := list(islice(records, settings.BATCH_CHUNK_ROWS)):
-            _store_piece(connection, partition_maker, path.name, piece, counts)
+            _store_piece(connection, partition_maker, days, path.name, piece, counts)
     return counts
 
 
 def _store_piece(
     connection: Connection,
     partition_maker: Connection,
+    days: Days,
     file: str,
     piece: list[AcceptedLine | RejectedLine],
     counts: FileCounts,
 ) -> None:
     accepted = [each for each in piece if isinstance(each, AcceptedLine)]
     rejected = [each for each in piece if isinstance(each, RejectedLine)]
-    rows = [each.transaction for each in accepted]
+    lines = [encode_row(each.transaction, INGESTION_TYPE) for each in accepted]
     with transaction(partition_maker):
-        ensure_partitions(partition_maker, split_by_day(rows, session_zone(connection)))
+        ensure_partitions(partition_maker, days.split(lines))
     # Where some rows are stored already, there are more: no need to find out each time.
-    result = store_chunk(connection, rows, "BATCH", expect_duplicates=counts.duplicate > 0)
+    result = store_chunk(connection, lines, days, expect_duplicates=counts.duplicate > 0)
     for refusal in result.refused:
         line = accepted[refusal.index]
         rejected.append(RejectedLine(line.line, line.raw, refusal.reason))

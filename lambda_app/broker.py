@@ -1,9 +1,9 @@
 """The user of kafka-python, with outlet.py: clients with the right user, and errors in the package's own classes."""
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any
 from uuid import UUID
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
@@ -12,7 +12,8 @@ from kafka.consumer.subscription_state import ConsumerRebalanceListener
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 from kafka.structs import MemberState, OffsetAndMetadata
 
-from lambda_app import settings
+from lambda_app import inlet, settings
+from lambda_app.core.run import Run
 from lambda_app.errors import AccessRefused, BrokerUnavailable, InvalidConfiguration, LambdaError
 from lambda_app.settings import Settings
 
@@ -35,25 +36,6 @@ class PositionVoid(LambdaError):
 
 class RecordRefused(LambdaError):
     """Kafka does not take this record, whatever the others."""
-
-
-class Record(Protocol):
-    """A message as read from a partition: what we use of kafka-python's own record, which is not copied."""
-
-    @property
-    def partition(self) -> int: ...
-    @property
-    def offset(self) -> int: ...
-    @property
-    def leader_epoch(self) -> int | None: ...
-    @property
-    def timestamp(self) -> int:
-        """Milliseconds since 1970."""
-
-    @property
-    def key(self) -> bytes | None: ...
-    @property
-    def value(self) -> bytes | None: ...
 
 
 def log_ends(config: Settings) -> dict[int, int]:
@@ -113,7 +95,7 @@ class Subscription:
                 "group_id": config.kafka_group,
                 "group_instance_id": instance,
                 "session_timeout_ms": int(settings.KAFKA_SESSION_SECONDS * 1000),
-                "heartbeat_interval_ms": 1000,
+                "heartbeat_interval_ms": int(settings.KAFKA_HEARTBEAT_SECONDS * 1000),
                 "enable_auto_commit": False,
                 # Never jump silently: an offset out of range is ours to judge.
                 "auto_offset_reset": "none",
@@ -123,6 +105,8 @@ class Subscription:
                 "isolation_level": "read_committed",
             },
         )
+        if config.kafka_api == "batches":
+            inlet.read_batches(self._consumer)
         try:
             with translated_errors(config):
                 _partitions(self._consumer, config)
@@ -131,11 +115,13 @@ class Subscription:
             self.close()
             raise
 
-    def poll(self, timeout_seconds: float, max_records: int) -> dict[int, list[Record]]:
-        """The next records of the started partitions, in order."""
+    def poll(self, timeout_seconds: float, max_records: int) -> list[Run]:
+        """What comes next in the started partitions. Whole batches may be more than `max_records`."""
         with translated_errors(self._config):
-            batches = self._consumer.poll(timeout_ms=max(0, int(timeout_seconds * 1000)), max_records=max_records)
-        return {tp.partition: records for tp, records in batches.items()}
+            read = self._consumer.poll(timeout_ms=max(0, int(timeout_seconds * 1000)), max_records=max_records)
+        if self._config.kafka_api == "batches":
+            return [run for runs in read.values() for run in runs]
+        return [_run(tp.partition, records) for tp, records in read.items()]
 
     def assigned(self) -> set[int]:
         """The partitions that are ours by the group's word."""
@@ -194,8 +180,11 @@ class Subscription:
         except (kafka_errors.KafkaError, AssertionError) as error:
             logger.info("Kafka did not take the offsets for display: %s", error)
 
-    def close(self) -> None:
-        """Leaves the group."""
+    def close(self, is_leaving: bool = False) -> None:
+        """Disconnects; `is_leaving`: the others take our partitions at once, not after the session timeout."""
+        if is_leaving:
+            # A member with a name of its own would not say that it goes. KIP-1092 lets Java's choose.
+            self._consumer._coordinator.config["group_instance_id"] = None
         try:
             self._consumer.close(autocommit=False, timeout_ms=2000)
         except (kafka_errors.KafkaError, OSError) as error:
@@ -203,6 +192,18 @@ class Subscription:
 
     def _tp(self, partition: int) -> TopicPartition:
         return TopicPartition(self._config.kafka_topic, partition)
+
+
+def _run(partition: int, records: Sequence[Any]) -> Run:
+    last = records[-1]
+    return Run(
+        partition,
+        [r.offset for r in records],
+        [r.key for r in records],
+        [r.value for r in records],
+        last.timestamp,
+        last.leader_epoch,
+    )
 
 
 class _Parking(ConsumerRebalanceListener):  # type: ignore[misc]
@@ -261,9 +262,10 @@ def _security(config: Settings, user: str) -> dict[str, object]:
     protocol = config.kafka_security_protocol or ("SASL_PLAINTEXT" if path else "PLAINTEXT")
     if protocol == "PLAINTEXT":
         return {"security_protocol": protocol}
+    tls: dict[str, object] = {"ssl_cafile": config.kafka_ca_file} if protocol == "SASL_SSL" else {}
     if path is None:
         raise InvalidConfiguration(f"{protocol} needs the credential kafka-{user.removeprefix('lambda-')}")
-    return {
+    return tls | {
         "security_protocol": protocol,
         "sasl_mechanism": settings.KAFKA_SASL_MECHANISM,
         "sasl_plain_username": user,

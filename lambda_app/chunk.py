@@ -1,106 +1,94 @@
-"""A chunk of the stream: records gathered until it is time, then taken apart into rows, dead letters and counters."""
+"""A chunk of the stream: messages gathered, and taken apart as they come, until it is time to store them."""
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
 from lambda_app import settings
-from lambda_app.broker import Record
-from lambda_app.core.message import Transaction, parse_message
+from lambda_app.core.bulk import encode_messages
 from lambda_app.core.offsets import fingerprint
-from lambda_app.errors import InvalidMessage
+from lambda_app.core.run import Run
 from lambda_app.positions import Advance
 from lambda_app.storage import DeadLetter, StoreResult
+
+INGESTION_TYPE = "STREAM"
 
 
 @dataclass
 class Chunk:
-    """Records read and not yet stored."""
+    """Messages read and not yet stored; each has a place, counted from 0."""
 
-    records: list[Record] = field(default_factory=list)
+    # COPY lines of the valid ones, and the place of each.
+    lines: list[str] = field(default_factory=list)
+    places: list[int] = field(default_factory=list)
+    # The others: place and reason.
+    rejected: list[tuple[int, str]] = field(default_factory=list)
     value_bytes: int = 0
     started_at: float = 0.0
+    # What was read, and the place of each run's first message.
+    _runs: list[Run] = field(default_factory=list)
+    _starts: list[int] = field(default_factory=list)
+    # The offset each partition was at before.
+    _expected: dict[int, int] = field(default_factory=dict)
+    _count: int = 0
 
-    def add(self, records: Sequence[Record], now: float) -> None:
-        """Takes more records; the first ones start the chunk's age."""
-        if records and not self.records:
-            self.started_at = now
-        self.records += records
-        self.value_bytes += sum([len(r.value or b"") for r in records])
+    def __len__(self) -> int:
+        return self._count
 
-    def is_due(self, now: float) -> bool:
-        """Whether it is time to store: by number, by size or by age."""
-        return bool(self.records) and (
-            len(self.records) >= settings.CHUNK_RECORDS
-            or self.value_bytes >= settings.CHUNK_BYTES
-            or now - self.started_at >= settings.CHUNK_AGE_SECONDS
-        )
+    def add(self, runs: Sequence[Run], positions: Mapping[int, int], now: datetime, monotonic: float) -> None:
+        """Takes what was read; `positions` is where each partition was before. The first message starts the age."""
+        if runs and not self._runs:
+            self.started_at = monotonic
+        values = [value for run in runs for value in run.values]
+        encoded = encode_messages(values, INGESTION_TYPE, now, self._count)
+        self.lines += encoded.lines
+        self.places += encoded.places
+        self.rejected += encoded.rejected
+        for run in runs:
+            self._expected.setdefault(run.partition, positions[run.partition])
+            self._runs.append(run)
+            self._starts.append(self._count)
+            self._count += len(run)
+        self.value_bytes += sum([len(value) for value in values if value])
 
-    def without(self, partitions: set[int]) -> "Chunk":
-        """The same, less what was read from these partitions."""
-        rest = Chunk()
-        rest.add([r for r in self.records if r.partition not in partitions], self.started_at)
-        return rest
+    def is_full(self) -> bool:
+        """Whether it must not grow: by number or by size."""
+        return self._count >= settings.CHUNK_RECORDS or self.value_bytes >= settings.CHUNK_BYTES
 
+    def is_due(self, monotonic: float) -> bool:
+        """Whether it is time to store: it is full, or old."""
+        return self.is_full() or (self._count > 0 and monotonic - self.started_at >= settings.CHUNK_AGE_SECONDS)
 
-@dataclass
-class ParsedChunk:
-    """A chunk taken apart: rows to store, dead letters, and how far each partition moves."""
-
-    rows: list[Transaction]
-    # The record of each row.
-    sources: list[Record]
-    letters: list[DeadLetter]
-    advances: dict[int, Advance]
-
-    @classmethod
-    def of(
-        cls, records: list[Record], topic: str, topic_id: UUID | None, stored: Mapping[int, int], now: datetime
-    ) -> "ParsedChunk":
-        """Judges each record; `stored` is the offset that stands in the database for each partition."""
-        parsed = cls([], [], [], {})
-        last: dict[int, Record] = {}
-        for record in records:
-            last[record.partition] = record
-            try:
-                row = parse_message(record.value, now)
-            except InvalidMessage as error:
-                parsed.letters.append(_dead_letter(record, topic, topic_id, str(error)))
-            else:
-                parsed.rows.append(row)
-                parsed.sources.append(record)
-        parsed.advances = {partition: _advance(stored[partition], record) for partition, record in last.items()}
-        for letter in parsed.letters:
-            parsed.advances[letter.partition or 0].dead_letters += 1
-        return parsed
-
-    def account(self, result: StoreResult, topic: str, topic_id: UUID | None) -> None:
-        """Adds what the database said to the letters and counters."""
-        for source in self.sources:
-            self.advances[source.partition].stored += 1
+    def account(self, result: StoreResult, topic: str, topic_id: UUID | None) -> tuple[list[Advance], list[DeadLetter]]:
+        """How far each partition moves, with what became of its messages, and those that were not valid."""
+        advances = {run.partition: self._advance(run) for run in self._runs}
+        for run in self._runs:
+            advances[run.partition].stored += len(run)
         for index in result.duplicates:
-            counters = self.advances[self.sources[index].partition]
-            counters.stored -= 1
-            counters.duplicate += 1
-        for refusal in result.refused:
-            source = self.sources[refusal.index]
-            counters = self.advances[source.partition]
-            counters.stored -= 1
-            counters.dead_letters += 1
-            self.letters.append(_dead_letter(source, topic, topic_id, refusal.reason))
+            advance = advances[self._run_at(self.places[index])[0].partition]
+            advance.stored -= 1
+            advance.duplicate += 1
+        letters = []
+        refused = [(self.places[refusal.index], refusal.reason) for refusal in result.refused]
+        for place, reason in sorted(self.rejected + refused):
+            run, index = self._run_at(place)
+            advances[run.partition].stored -= 1
+            advances[run.partition].dead_letters += 1
+            letters.append(DeadLetter(reason, run.values[index], topic, topic_id, run.partition, run.offsets[index]))
+        return list(advances.values()), letters
 
+    def _run_at(self, place: int) -> tuple[Run, int]:
+        number = bisect_right(self._starts, place) - 1
+        return self._runs[number], place - self._starts[number]
 
-def _dead_letter(record: Record, topic: str, topic_id: UUID | None, reason: str) -> DeadLetter:
-    return DeadLetter(reason, record.value, topic, topic_id, record.partition, record.offset)
-
-
-def _advance(expected: int, last: Record) -> Advance:
-    return Advance(
-        partition=last.partition,
-        expected=expected,
-        next_offset=last.offset + 1,
-        leader_epoch=last.leader_epoch,
-        last_timestamp=last.timestamp,
-        last_hash=fingerprint(last.key, last.value),
-    )
+    def _advance(self, last: Run) -> Advance:
+        return Advance(
+            partition=last.partition,
+            expected=self._expected[last.partition],
+            next_offset=last.next_offset,
+            leader_epoch=last.leader_epoch,
+            last_timestamp=last.timestamp,
+            last_hash=fingerprint(last.keys[-1], last.values[-1]),
+        )

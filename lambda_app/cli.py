@@ -52,8 +52,15 @@ class _LazyGroup(click.Group):
 @click.option("--kafka-group", default=settings.KAFKA_GROUP, help="Consumer group.")
 @click.option(
     "--kafka-security-protocol",
-    type=click.Choice(["PLAINTEXT", "SASL_PLAINTEXT"]),
+    type=click.Choice(["PLAINTEXT", "SASL_PLAINTEXT", "SASL_SSL"]),
     help="Default: SASL_PLAINTEXT when the credential is there, else PLAINTEXT.",
+)
+@click.option("--kafka-ca-file", type=click.Path(exists=True, dir_okay=False), help="Authorities to trust, for TLS.")
+@click.option(
+    "--kafka-api",
+    type=click.Choice(["batches", "records"]),
+    default="batches",
+    help="How messages are read: by the batch, or by kafka-python's public interface.",
 )
 @click.option("--verbose", is_flag=True, help="Log details.")
 @click.version_option(package_name="lambda-app")
@@ -64,6 +71,8 @@ def app(
     kafka_topic: str,
     kafka_group: str,
     kafka_security_protocol: str | None,
+    kafka_ca_file: str | None,
+    kafka_api: str,
     verbose: bool,
 ) -> None:
     """Programs of the Lambda data platform.
@@ -71,7 +80,9 @@ def app(
     Each option is also an environment variable: LAMBDA_KAFKA_TOPIC, LAMBDA_CONSUME_WORKERS, ...
     """
     logs.configure(verbose)
-    context.obj = Settings(kafka_bootstrap_servers, kafka_topic, kafka_security_protocol, kafka_group)
+    context.obj = Settings(
+        kafka_bootstrap_servers, kafka_topic, kafka_security_protocol, kafka_group, kafka_ca_file, kafka_api
+    )
 
 
 def main() -> None:

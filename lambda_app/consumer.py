@@ -1,25 +1,25 @@
 """A worker of `lambda-app consume`: Kafka to PostgreSQL, each message once.
 
-PostgreSQL alone knows what was consumed. So whatever fails, the answer is the same: drop the chunk, let go of the
-partitions, and begin again at the offsets that stand in the database.
+PostgreSQL alone knows what was consumed. So whatever fails, the answer is the same: drop what is not stored, let go of
+the partitions, and begin again at the offsets that stand in the database.
 """
 
 import logging
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
 from uuid import UUID
 
-from lambda_app import database, positions, settings, storage
+from lambda_app import database, positions, settings
 from lambda_app.broker import PositionVoid, Subscription
-from lambda_app.chunk import Chunk, ParsedChunk
+from lambda_app.chunk import Chunk
 from lambda_app.clock import Clock
 from lambda_app.core.backoff import Backoff
-from lambda_app.core.message import Transaction
-from lambda_app.database import Connection
+from lambda_app.core.offsets import fingerprint
+from lambda_app.core.run import Run
 from lambda_app.errors import BrokerUnavailable, DatabaseUnavailable, PartitionLost
 from lambda_app.settings import Settings
+from lambda_app.writer import Writer
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +42,10 @@ class Progress:
 
 
 class Worker:
-    """Joins the group, follows its assignments, and stores what it reads until told to stop."""
+    """Joins the group, follows its assignments, and stores what it reads until told to stop.
+
+    While the writer stores a chunk, the next one is read and taken apart.
+    """
 
     def __init__(
         self,
@@ -60,15 +63,15 @@ class Worker:
         self._progress = Progress()
         self._backoff = Backoff(settings.BACKOFF_FIRST_SECONDS, settings.BACKOFF_CAP_SECONDS)
         self._subscription: Subscription | None = None
-        self._connection: Connection | None = None
+        self._writer: Writer | None = None
         # Where we read next in each partition we have started, and what of it is stored.
         self._read: dict[int, int] = {}
         self._stored: dict[int, int] = {}
+        # Partitions whose log has yet to show the record that we read last: its fingerprint; and those that did not.
+        self._unproven: dict[int, bytes] = {}
+        self._refuted: set[int] = set()
         self._topic_id: UUID | None = None
         self._chunk = Chunk()
-        self._known_days: set[date] = set()
-        # Chunks left for which a repetition is expected: they do not try the fast path.
-        self._cautious_chunks = 0
         self._retry_at = 0.0
         self._reported_at = 0.0
         self._published_at = 0.0
@@ -78,17 +81,16 @@ class Worker:
         try:
             while not self._is_stopping():
                 self._step()
-            self._attempt(self._store)
+            self._attempt(self._store_all)
             if self._subscription and self._stored:
                 self._subscription.publish(self._stored, wait_seconds=1)
         finally:
-            self._close_subscription()
-            self._close_connection()
+            self._close_subscription(is_leaving=self._is_stopping())
+            self._close_writer()
 
     def _step(self) -> None:
         now = self._clock.monotonic()
-        if now - self._reported_at >= settings.STATUS_SECONDS:
-            self._say(now)
+        self._say(now)
         if now >= self._retry_at:
             self._attempt(self._work)
         elif self._subscription:
@@ -102,7 +104,7 @@ class Worker:
             work()
         except DatabaseUnavailable as error:
             self._begin_again(str(error))
-            self._close_connection()
+            self._close_writer()
         except BrokerUnavailable as error:
             self._begin_again(str(error))
             self._close_subscription()
@@ -111,93 +113,120 @@ class Worker:
             self._let_go()
 
     def _work(self) -> None:
-        if self._connection is None:
-            # A worker that is stopped in the middle of a chunk must not keep its rows locked for the next.
-            self._connection = database.connect(
-                database.STREAM, f"lambda-consumer {self._name}", settings.IDLE_IN_TRANSACTION_SECONDS
-            )
+        if self._writer is None:
+            self._writer = Writer(self._config.kafka_topic, self._name)
         if self._subscription is None:
             self._subscription = Subscription(self._config, self._name)
-        self._follow_assignment(self._subscription, self._connection)
+        self._take_result(self._writer)
+        self._follow_assignment(self._subscription, self._writer)
         self._read_more(self._subscription)
-        if self._chunk.is_due(self._clock.monotonic()):
-            self._store()
+        if self._is_time_to_store(self._writer):
+            self._store(self._writer)
         self._progress.waiting_for = ""
 
     def _poll_parked(self) -> None:
         if self._subscription:
             self._subscription.poll(_NAP_SECONDS, 1)
 
+    def _is_time_to_store(self, writer: Writer) -> bool:
+        if self._chunk.is_full() or writer.is_busy:
+            return self._chunk.is_full()
+        # In a backlog a full chunk is soon together.
+        has_backlog = self._subscription and self._subscription.lag(self._read) >= settings.CHUNK_RECORDS
+        return self._chunk.is_due(self._clock.monotonic()) and not has_backlog
+
     def _read_more(self, subscription: Subscription) -> None:
-        timeout_seconds = settings.CHUNK_AGE_SECONDS if self._chunk.records else settings.STATUS_SECONDS / 2
-        batches = subscription.poll(timeout_seconds, max(1, settings.CHUNK_RECORDS - len(self._chunk.records)))
+        is_waiting = len(self._chunk) or (self._writer and self._writer.is_busy)
+        timeout_seconds = settings.CHUNK_AGE_SECONDS if is_waiting else settings.STATUS_SECONDS / 2
+        runs = subscription.poll(timeout_seconds, max(1, settings.CHUNK_RECORDS - len(self._chunk)))
         if self._read and subscription.topic_id() not in (None, self._topic_id):
             # Records of a topic made anew have nothing to do with our offsets.
             self._let_go()
             return
-        now = self._clock.monotonic()
-        for partition, records in batches.items():
-            if partition not in self._read:
-                continue
-            if records[0].offset < self._read[partition]:
-                raise PositionVoid(f"Partition {partition} gave offset {records[0].offset} again")
-            self._read[partition] = records[-1].offset + 1
-            self._chunk.add(records, now)
+        runs = [new for run in runs if (new := self._news(run))]
+        if runs:
+            self._chunk.add(runs, self._read, self._clock.now(), self._clock.monotonic())
+            self._read.update({run.partition: run.next_offset for run in runs})
 
-    def _follow_assignment(self, subscription: Subscription, connection: Connection) -> None:
+    def _news(self, run: Run) -> Run | None:
+        """What of a run is new to us. Raises PositionVoid when its log is not the one that we read before."""
+        position = self._read.get(run.partition)
+        if position is None:
+            return None
+        last_hash = self._unproven.pop(run.partition, None)
+        if last_hash:
+            if run.offsets[0] != position - 1 or fingerprint(run.keys[0], run.values[0]) != last_hash:
+                self._refuted.add(run.partition)
+                raise PositionVoid(f"Partition {run.partition} does not hold what we read at offset {position - 1}")
+            return run.starting_at(position)
+        if run.offsets[0] < position:
+            raise PositionVoid(f"Partition {run.partition} gave offset {run.offsets[0]} again")
+        return run
+
+    def _follow_assignment(self, subscription: Subscription, writer: Writer) -> None:
         fresh = subscription.parked()
         gone = self._read.keys() - (subscription.assigned() - fresh)
         if gone:
+            # Its next owner goes on behind what we hold of it, if we are quick; else we cannot commit.
+            self._store_all()
             for partition in gone:
                 del self._read[partition], self._stored[partition]
-            self._chunk = self._chunk.without(gone)
+                self._unproven.pop(partition, None)
         if fresh:
-            self._take_over(subscription, connection, fresh)
+            self._take_over(subscription, writer, fresh)
         self._progress.is_ready = self._progress.is_ready or subscription.joined()
 
-    def _take_over(self, subscription: Subscription, connection: Connection, partitions: set[int]) -> None:
+    def _take_over(self, subscription: Subscription, writer: Writer, partitions: set[int]) -> None:
+        self._store_all()
         topic_id = subscription.topic_id()
         if self._read and topic_id != self._topic_id:
             self._let_go()
             partitions = subscription.parked()
-        topic = self._config.kafka_topic
+        topic, connection = self._config.kafka_topic, writer.connection
         with database.transaction(connection):
+            positions.end_frozen_writers(connection, settings.FROZEN_SECONDS)
             stored = positions.read(connection, topic, partitions)
         bounds = subscription.log_bounds(partitions)
         with database.transaction(connection):
-            found = positions.take_over(connection, topic, topic_id, stored, bounds)
+            found = positions.take_over(connection, topic, topic_id, stored, bounds, self._refuted)
+        self._refuted -= partitions
         self._topic_id = topic_id
         self._read.update(found)
         self._stored.update(found)
-        subscription.start(found)
+        for partition, position in found.items():
+            last_hash = stored[partition].last_hash if partition in stored else None
+            if last_hash and stored[partition].next_offset == position > bounds[partition][0]:
+                self._unproven[partition] = last_hash
+        subscription.start({p: position - (p in self._unproven) for p, position in found.items()})
         logger.info("Reading partitions %s", sorted(self._read), extra={"topic": topic})
 
-    def _store(self) -> None:
-        connection = self._connection
-        if not self._chunk.records or connection is None:
-            return
+    def _store(self, writer: Writer) -> None:
+        """Hands the chunk to the writer, as soon as it is free."""
+        while writer.is_busy:
+            self._take_result(writer, settings.STATUS_SECONDS)
         chunk, self._chunk = self._chunk, Chunk()
-        topic = self._config.kafka_topic
-        parsed = ParsedChunk.of(chunk.records, topic, self._topic_id, self._stored, self._clock.now())
-        self._ensure_partitions(connection, parsed.rows)
-        with database.transaction(connection):
-            result = storage.store_chunk(connection, parsed.rows, "STREAM", expect_duplicates=self._cautious_chunks > 0)
-            parsed.account(result, topic, self._topic_id)
-            storage.record_dead_letters(connection, parsed.letters)
-            positions.advance(connection, topic, self._topic_id, list(parsed.advances.values()))
-        self._stored.update({partition: a.next_offset for partition, a in parsed.advances.items()})
-        self._cautious_chunks = settings.CAUTIOUS_CHUNKS if result.duplicates else max(0, self._cautious_chunks - 1)
-        self._progress.stored += result.stored
-        self._progress.duplicate += result.duplicate
-        self._progress.dead_letters += len(parsed.letters)
-        self._backoff.reset()
+        writer.begin(chunk, self._topic_id)
 
-    def _ensure_partitions(self, connection: Connection, rows: list[Transaction]) -> None:
-        new = storage.split_by_day(rows, storage.session_zone(connection)).keys() - self._known_days
-        if new:
-            with database.transaction(connection):
-                storage.ensure_partitions(connection, new)
-            self._known_days |= new
+    def _store_all(self) -> None:
+        """Returns when all that was read is stored."""
+        if self._writer:
+            if len(self._chunk):
+                self._store(self._writer)
+            while self._writer.is_busy:
+                self._take_result(self._writer, settings.STATUS_SECONDS)
+
+    def _take_result(self, writer: Writer, timeout_seconds: float = 0) -> None:
+        result = writer.result(timeout_seconds)
+        if result:
+            self._stored.update({p: offset for p, offset in result.next_offsets.items() if p in self._read})
+            self._progress.stored += result.stored
+            self._progress.duplicate += result.duplicate
+            self._progress.dead_letters += result.dead_letters
+            self._backoff.reset()
+        elif timeout_seconds and writer.is_busy:
+            # PostgreSQL takes its time: that is no hang of ours.
+            self._progress.waiting_for = "PostgreSQL does not answer"
+            self._say(self._clock.monotonic())
 
     def _begin_again(self, reason: str) -> None:
         delay = self._backoff.next_delay()
@@ -210,13 +239,25 @@ class Worker:
     def _let_go(self) -> None:
         if self._subscription:
             self._subscription.park_all()
+        if self._writer:
+            self._abandon_write(self._writer)
         self._read.clear()
         self._stored.clear()
-        self._known_days.clear()
+        self._unproven.clear()
         self._topic_id = None
         self._chunk = Chunk()
 
+    def _abandon_write(self, writer: Writer) -> None:
+        """Whatever becomes of it, the database will tell: only that it is over matters."""
+        try:
+            while writer.is_busy:
+                self._take_result(writer, settings.STATUS_SECONDS)
+        except (DatabaseUnavailable, PartitionLost) as error:
+            logger.info("A chunk was not stored: %s", error)
+
     def _say(self, now: float) -> None:
+        if now - self._reported_at < settings.STATUS_SECONDS:
+            return
         self._reported_at = now
         self._progress.partitions = len(self._read)
         if self._subscription:
@@ -226,12 +267,12 @@ class Worker:
                 self._subscription.publish(self._stored)
         self._report(self._progress)
 
-    def _close_subscription(self) -> None:
+    def _close_subscription(self, is_leaving: bool = False) -> None:
         if self._subscription:
-            self._subscription.close()
+            self._subscription.close(is_leaving)
         self._subscription = None
 
-    def _close_connection(self) -> None:
-        if self._connection:
-            self._connection.close()
-        self._connection = None
+    def _close_writer(self) -> None:
+        if self._writer:
+            self._writer.close()
+        self._writer = None

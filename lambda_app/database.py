@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from importlib import resources
+from types import MappingProxyType
 
 import psycopg2
 import psycopg2.errors
@@ -44,10 +45,12 @@ _MISCONFIGURATIONS = re.compile(
 )
 
 
-def connect(service: str, application_name: str = "lambda-app", idle_in_transaction_seconds: int = 0) -> Connection:
-    """Connects as a libpq service such as `lambda-stream`.
-
-    With `idle_in_transaction_seconds` the server ends a transaction in which nothing happens for so long.
+def connect(
+    service: str,
+    application_name: str = "lambda-app",
+    server_settings: Mapping[str, str] = MappingProxyType({}),
+) -> Connection:
+    """Connects as a libpq service such as `lambda-stream`, with these parameters of the server for the session.
 
     Raises DatabaseUnavailable when trying again can help, AccessRefused or InvalidConfiguration when it cannot.
     """
@@ -61,8 +64,8 @@ def connect(service: str, application_name: str = "lambda-app", idle_in_transact
         "keepalives_count": "3",
         "tcp_user_timeout": "30000",
     }
-    if idle_in_transaction_seconds:
-        options["options"] = f"-c idle_in_transaction_session_timeout={idle_in_transaction_seconds}s"
+    if server_settings:
+        options["options"] = " ".join(f"-c {name}={value}" for name, value in server_settings.items())
     passfile = settings.credential_path("pgpass-" + service.removeprefix("lambda-"))
     if passfile:
         options["passfile"] = str(passfile)

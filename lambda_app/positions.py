@@ -4,8 +4,9 @@ An offset moves by compare-and-set only: who no longer owns a partition gets Par
 """
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, cast
 from uuid import UUID
 
 from lambda_app.core.offsets import Resumption, StoredPosition, resume_position
@@ -38,9 +39,16 @@ def read(connection: Connection, topic: str, partitions: Iterable[int]) -> dict[
         connection, queries("positions")["select_positions"], {"topic": topic, "partitions": list(partitions)}
     )
     return {
-        int(str(partition)): StoredPosition(int(str(offset)), UUID(str(topic_id)) if topic_id else None)
-        for partition, offset, topic_id in rows
+        int(str(partition)): StoredPosition(
+            int(str(offset)), UUID(str(topic_id)) if topic_id else None, bytes(last_hash) if last_hash else None
+        )
+        for partition, offset, topic_id, last_hash in cast("list[tuple[Any, ...]]", rows)
     }
+
+
+def end_frozen_writers(connection: Connection, seconds: int) -> None:
+    """Ends the sessions of workers that have an open transaction and have said nothing for so long."""
+    fetch_all(connection, queries("positions")["end_frozen_writers"], {"seconds": seconds})
 
 
 def take_over(
@@ -49,15 +57,17 @@ def take_over(
     topic_id: UUID | None,
     stored: Mapping[int, StoredPosition],
     bounds: Mapping[int, tuple[int, int]],
+    refuted: Collection[int] = (),
 ) -> dict[int, int]:
     """The offsets to read these partitions from; `bounds` is what the broker has of each.
 
+    `refuted` are those whose log does not hold what we read of it.
     `bounds` must be newer than `stored`: else a consumer that moves meanwhile looks like a log that was cut off.
     Gaps are recorded in the caller's transaction. Raises PartitionLost when another consumer moves at the same moment.
     """
     positions = {}
     for partition, (log_start, log_end) in sorted(bounds.items()):
-        resumption = resume_position(stored.get(partition), log_start, log_end, topic_id)
+        resumption = resume_position(stored.get(partition), log_start, log_end, topic_id, partition in refuted)
         _record(connection, topic, topic_id, partition, stored.get(partition), resumption)
         positions[partition] = resumption.position
     return positions

@@ -10,9 +10,12 @@ KAFKA_TOPIC = "transactions"
 KAFKA_GROUP = "lambda-consumer"
 # A worker that says nothing for so long loses its partitions to the others.
 KAFKA_SESSION_SECONDS = 10.0
+# How soon the others hear that one has come or gone.
+KAFKA_HEARTBEAT_SECONDS = 0.3
 KAFKA_SASL_MECHANISM = "SCRAM-SHA-512"
 
 CONSUME_WORKERS = 2
+# A chunk of a backlog; a quiet stream does not wait for so many.
 CHUNK_RECORDS = 20_000
 # A chunk ends by its bytes too: memory stays bounded whatever the message sizes.
 CHUNK_BYTES = 16 * 1024 * 1024
@@ -20,7 +23,7 @@ CHUNK_BYTES = 16 * 1024 * 1024
 CHUNK_AGE_SECONDS = 0.025
 # After a repetition so many chunks go by the temporary table: a COPY that fails leaves dead rows.
 CAUTIOUS_CHUNKS = 20
-FETCH_PARTITION_BYTES = 1024 * 1024
+FETCH_PARTITION_BYTES = 256 * 1024
 FETCH_BYTES = 8 * 1024 * 1024
 # Kafka's copy of the offsets is for people (kafka-consumer-groups); nobody reads it back.
 KAFKA_COMMIT_SECONDS = 5.0
@@ -46,7 +49,8 @@ BATCH_CHUNK_ROWS = 20_000
 BACKOFF_FIRST_SECONDS = 0.1
 BACKOFF_CAP_SECONDS = 5.0
 CONNECT_TIMEOUT_SECONDS = 10
-IDLE_IN_TRANSACTION_SECONDS = 10
+# A worker that leaves a transaction open for so long without a word is stopped, or gone.
+FROZEN_SECONDS = 5
 # `db migrate` waits this long for PostgreSQL, then fails.
 MIGRATE_WAIT_SECONDS = 300.0
 # A worker that says nothing for so long hangs: the watchdog is then no longer fed.
@@ -64,6 +68,10 @@ class Settings:
     # PLAINTEXT, SASL_PLAINTEXT, or None: SASL_PLAINTEXT exactly when the user's credential is there.
     kafka_security_protocol: str | None = None
     kafka_group: str = KAFKA_GROUP
+    # A file of certificates, for TLS; None: those the system trusts.
+    kafka_ca_file: str | None = None
+    # How messages are read: "batches" (quick, below kafka-python's public API) or "records" (by it alone).
+    kafka_api: str = "batches"
 
 
 def credential_path(name: str) -> Path | None:

@@ -142,12 +142,12 @@ def _transaction(
         _required_text("transaction_id", transaction_id),
         _required_text("account_id", account_id),
         _required_text("transaction_type", transaction_type),
-        _amount(amount),
-        _time(time_name, time_value, now),
+        parse_amount(amount),
+        parse_time(time_name, time_value, now),
         _optional_text("merchant_category", merchant_category),
         _optional_text("location", location),
         card_present,
-        None if risk_score is None else _risk_score(risk_score),
+        None if risk_score is None else parse_risk_score(risk_score),
     )
 
 
@@ -187,7 +187,8 @@ def _number(name: str, value: object) -> Decimal:
     return number
 
 
-def _amount(value: object) -> Decimal:
+def parse_amount(value: object) -> Decimal:
+    """An amount given as int or Decimal. Raises InvalidMessage."""
     if value is None:
         raise InvalidMessage("amount is missing")
     number = _number("amount", value)
@@ -200,7 +201,8 @@ def _amount(value: object) -> Decimal:
     return rounded
 
 
-def _risk_score(value: object) -> Decimal:
+def parse_risk_score(value: object) -> Decimal:
+    """A risk score given as int or Decimal, rounded. Raises InvalidMessage."""
     number = _number("risk_score", value)
     if number < 0 or number >= 100:
         raise InvalidMessage(f"risk_score must be between 0 and {RISK_SCORE_LIMIT}: {_show(value)}")
@@ -210,7 +212,8 @@ def _risk_score(value: object) -> Decimal:
     return rounded
 
 
-def _time(name: str, value: object, now: datetime) -> datetime:
+def parse_time(name: str, value: object, now: datetime) -> datetime:
+    """The time in the text of the field `name`. Raises InvalidMessage."""
     if value is None:
         raise InvalidMessage("event_time is missing, and timestamp too")
     if not isinstance(value, str):
@@ -297,3 +300,5 @@ def _undecodable(value: bytes, error: Exception) -> str:
 
 
 _DECODER = msgspec.json.Decoder(_Fields, float_hook=_decimal)
+# Of one value, its number as int or Decimal.
+NUMBER_DECODER = msgspec.json.Decoder(float_hook=_decimal)

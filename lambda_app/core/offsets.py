@@ -11,6 +11,8 @@ class StoredPosition:
 
     next_offset: int
     topic_id: UUID | None
+    # Fingerprint of the record before next_offset; None when we never read one.
+    last_hash: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -37,8 +39,16 @@ class Resumption:
     gaps: tuple[Gap, ...] = ()
 
 
-def resume_position(stored: StoredPosition | None, log_start: int, log_end: int, topic_id: UUID | None) -> Resumption:
+def resume_position(
+    stored: StoredPosition | None,
+    log_start: int,
+    log_end: int,
+    topic_id: UUID | None,
+    is_refuted: bool = False,
+) -> Resumption:
     """Where to go on in a partition whose log now holds [log_start, log_end).
+
+    `is_refuted`: the record before our offset turned out to be another one than we read.
 
     >>> resume_position(StoredPosition(5, None), 0, 9, None)
     Resumption(position=5, gaps=())
@@ -54,10 +64,13 @@ def resume_position(stored: StoredPosition | None, log_start: int, log_end: int,
         return Resumption(fresh.position, (lost, *fresh.gaps))
     if stored.next_offset < log_start:
         return _from_the_start(stored.next_offset, log_start, topic_id)
+    # Anything below may be new: all of it is read again, what is stored already is recognised by its key.
     if stored.next_offset > log_end:
-        # Anything below log_end may be new: all of it is read again, what is stored already is recognised by its key.
         lost = Gap(log_end, None, topic_id, f"the log was cut off below our offset {stored.next_offset}")
         return Resumption(log_start, (lost,))
+    if is_refuted:
+        reason = f"the log was cut off and filled again: the record before our offset {stored.next_offset} is another"
+        return Resumption(log_start, (Gap(log_start, None, topic_id, reason),))
     return Resumption(stored.next_offset)
 
 

@@ -14,10 +14,12 @@ from hypothesis import strategies as st
 from servers import PostgresServer
 
 from lambda_app import database as db
+from lambda_app.core.copy_text import encode_row
+from lambda_app.core.days import Days
 from lambda_app.core.message import MAX_LENGTHS, Transaction, parse_message
 from lambda_app.database import Connection
 from lambda_app.errors import DatabaseUnavailable, InvalidMessage
-from lambda_app.storage import DeadLetter, record_dead_letters, store_chunk
+from lambda_app.storage import DeadLetter, StoreResult, record_dead_letters, session_zone, store_chunk
 
 NOON = datetime(2026, 6, 15, 12, tzinfo=UTC)
 
@@ -44,6 +46,13 @@ def row(number: int, **changes: object) -> Transaction:
     return Transaction(**(fields | changes))
 
 
+def store(
+    connection: Connection, rows: Sequence[Transaction], ingestion_type: str = "STREAM", expect_duplicates: bool = False
+) -> StoreResult:
+    lines = [encode_row(each, ingestion_type) for each in rows]
+    return store_chunk(connection, lines, Days(session_zone(connection)), expect_duplicates)
+
+
 def stored_ids(database: Database) -> list[str]:
     return [str(r[0]) for r in database.query("SELECT transaction_id FROM lambda.transactions ORDER BY 1")]
 
@@ -52,7 +61,7 @@ def test_chunk_of_several_days_goes_to_its_partitions(database: Database, connec
     rows = [row(1), row(2, event_time=NOON - timedelta(days=400)), row(3)]
 
     with db.transaction(connection):
-        result = store_chunk(connection, rows, "STREAM")
+        result = store(connection, rows, "STREAM")
 
     assert (result.stored, result.duplicate, result.refused) == (3, 0, ())
     assert database.count("transactions_20260615") == 2
@@ -62,10 +71,10 @@ def test_chunk_of_several_days_goes_to_its_partitions(database: Database, connec
 
 def test_replayed_chunk_stores_nothing_twice(database: Database, connection: Connection) -> None:
     with db.transaction(connection):
-        store_chunk(connection, [row(1), row(2)], "STREAM")
+        store(connection, [row(1), row(2)], "STREAM")
 
     with db.transaction(connection):
-        result = store_chunk(connection, [row(0), row(1), row(2), row(3)], "STREAM")
+        result = store(connection, [row(0), row(1), row(2), row(3)], "STREAM")
 
     assert (result.stored, result.duplicates) == (2, (1, 2))
     assert stored_ids(database) == ["TXN-0", "TXN-1", "TXN-2", "TXN-3"]
@@ -78,7 +87,7 @@ def test_of_rows_with_one_key_in_a_chunk_the_first_is_stored(
     rows = [row(1, location="first"), row(2), row(1, location="second"), row(1, location="third")]
 
     with db.transaction(connection):
-        result = store_chunk(connection, rows, "STREAM", expect_duplicates)
+        result = store(connection, rows, "STREAM", expect_duplicates)
 
     assert (result.stored, result.duplicates) == (2, (2, 3))
     assert database.value("SELECT location FROM lambda.transactions WHERE transaction_id = 'TXN-1'") == "first"
@@ -86,7 +95,7 @@ def test_of_rows_with_one_key_in_a_chunk_the_first_is_stored(
 
 def test_chunks_of_one_transaction_do_not_mix(database: Database, connection: Connection) -> None:
     with db.transaction(connection):
-        results = [store_chunk(connection, [row(n), row(n)], "BATCH") for n in range(3)]
+        results = [store(connection, [row(n), row(n)], "BATCH") for n in range(3)]
 
     assert [(r.stored, r.duplicate) for r in results] == [(1, 1)] * 3
     assert database.count("transactions") == 3
@@ -98,7 +107,7 @@ def test_row_that_postgres_refuses_does_not_stop_its_neighbours(database: Databa
     rows = [row(n, location=str(n)) for n in range(20)] + [row(20, location="13"), row(5)]
 
     with db.transaction(connection):
-        result = store_chunk(connection, rows, "STREAM")
+        result = store(connection, rows, "STREAM")
 
     assert (result.stored, result.duplicates) == (19, (21,))
     assert [refusal.index for refusal in result.refused] == [13, 20]
@@ -108,7 +117,7 @@ def test_row_that_postgres_refuses_does_not_stop_its_neighbours(database: Databa
 
 def test_nothing_stays_when_the_transaction_is_rolled_back(database: Database, connection: Connection) -> None:
     with pytest.raises(ZeroDivisionError), db.transaction(connection):
-        store_chunk(connection, [row(1)], "STREAM")
+        store(connection, [row(1)], "STREAM")
         raise ZeroDivisionError
 
     assert database.count("transactions") == 0
@@ -116,9 +125,9 @@ def test_nothing_stays_when_the_transaction_is_rolled_back(database: Database, c
 
 def test_outage_refuses_no_row(database: Database, connection: Connection) -> None:
     with pytest.raises(DatabaseUnavailable), db.transaction(connection):
-        store_chunk(connection, [row(1)], "STREAM")
+        store(connection, [row(1)], "STREAM")
         database.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'lambda_stream'")
-        store_chunk(connection, [row(2)], "STREAM")
+        store(connection, [row(2)], "STREAM")
 
     assert database.count("transactions") == 0
 
@@ -130,7 +139,7 @@ def test_day_that_begins_twice_is_stored_whole(postgres: PostgresServer, templat
     rows = [row(n, event_time=start + timedelta(minutes=20 * n)) for n in range(15)]
 
     with closing(db.connect(db.STREAM)) as connection, db.transaction(connection):
-        result = store_chunk(connection, rows, "STREAM")
+        result = store(connection, rows, "STREAM")
 
     assert (result.stored, result.duplicate, result.refused) == (15, 0, ())
 
@@ -154,7 +163,7 @@ def test_time_zone_of_the_database_may_change(database: Database, before: str, a
         for hour in range(first_hour, first_hour + 48, 4):
             rows = [row(hour, event_time=NOON + timedelta(hours=hour)), row(hour + 1000)]
             with closing(db.connect(db.STREAM)) as connection, db.transaction(connection):
-                result = store_chunk(connection, rows, "STREAM")
+                result = store(connection, rows, "STREAM")
             assert result.refused == ()
             stored += result.stored
 
@@ -162,7 +171,7 @@ def test_time_zone_of_the_database_may_change(database: Database, before: str, a
     # And the days before the first one, which come late.
     with closing(db.connect(db.STREAM)) as connection, db.transaction(connection):
         late = [row(5000 + hour, event_time=NOON - timedelta(hours=hour)) for hour in range(72)]
-        assert store_chunk(connection, late, "STREAM").stored == 72
+        assert store(connection, late, "STREAM").stored == 72
 
 
 def test_dead_letter_of_the_stream_is_kept_once(database: Database, connection: Connection) -> None:
@@ -222,7 +231,7 @@ def test_every_value_that_json_can_carry_comes_back_the_same_or_is_rejected(
 
     with closing(db.connect(db.STREAM)) as connection:
         try:
-            result = store_chunk(connection, list(parsed.values()), "STREAM")
+            result = store(connection, list(parsed.values()), "STREAM")
             names = ", ".join(Transaction.__struct_fields__)
             back = db.fetch_all(connection, f"SELECT {names} FROM lambda.transactions")
         finally:
@@ -242,6 +251,6 @@ def test_longest_values_fit(database: Database, connection: Connection) -> None:
     rows = [row(1, **longest, amount=Decimal("-9999999999.99"), risk_score=Decimal("99.99"))]
 
     with db.transaction(connection):
-        assert store_chunk(connection, rows, "STREAM").stored == 1
+        assert store(connection, rows, "STREAM").stored == 1
 
     assert database.value("SELECT location FROM lambda.transactions") == longest["location"]

@@ -100,7 +100,7 @@ def test_watchdog_seconds_come_from_systemd(monkeypatch: pytest.MonkeyPatch) -> 
 def test_queries_are_found_by_name() -> None:
     found = database.queries("positions")
 
-    assert set(found) == {"select_positions", "insert_position", "move_position", "insert_gap", "advance_positions"}
+    assert {"select_positions", "insert_position", "move_position", "insert_gap", "advance_positions"} <= set(found)
     assert found["select_positions"].startswith("-- Where we are")
 
 

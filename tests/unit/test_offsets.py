@@ -91,3 +91,10 @@ def test_fingerprint_tells_key_from_value() -> None:
 
     assert len({fingerprint(key, value) for key, value in records}) == len(records)
     assert len(fingerprint(b"key", b"value")) == 16
+
+
+def test_log_that_holds_another_record_than_we_read_is_read_again() -> None:
+    stored = StoredPosition(50, NEW, b"hash")
+    reason = "the log was cut off and filled again: the record before our offset 50 is another"
+
+    assert resume_position(stored, 10, 100, NEW, is_refuted=True) == Resumption(10, (Gap(10, None, NEW, reason),))

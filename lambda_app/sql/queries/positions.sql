@@ -1,6 +1,6 @@
 -- select_positions --
 -- Where we are in each of these partitions.
-SELECT partition, next_offset, topic_id::text
+SELECT partition, next_offset, topic_id::text, last_hash
 FROM lambda.stream_offsets
 WHERE topic = %(topic)s AND partition = ANY(%(partitions)s);
 
@@ -24,6 +24,14 @@ SET
 WHERE
     topic = %(topic)s AND partition = %(partition)s
     AND next_offset = %(expected)s AND topic_id IS NOT DISTINCT FROM %(expected_topic_id)s::uuid;
+
+-- end_frozen_writers --
+-- A worker that stopped in the middle of a COPY keeps its rows locked: no timeout of PostgreSQL covers that.
+SELECT pg_terminate_backend(pid)
+FROM pg_stat_activity
+WHERE
+    datname = current_database() AND usename = current_user AND pid <> pg_backend_pid()
+    AND wait_event = 'ClientRead' AND xact_start < clock_timestamp() - %(seconds)s * interval '1 second';
 
 -- insert_gap --
 -- Keeps what could not be read.

@@ -1,0 +1,93 @@
+"""The database's end of a worker: stores one chunk while the next is read."""
+
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import wait as wait_for
+from dataclasses import dataclass
+from datetime import date
+from uuid import UUID
+
+from lambda_app import database, positions, settings, storage
+from lambda_app.chunk import Chunk
+from lambda_app.core.days import Days
+from lambda_app.database import Connection
+
+SERVER_SETTINGS = {
+    # A worker that is stopped in the middle of a chunk must not keep its rows locked for the next ...
+    "idle_in_transaction_session_timeout": f"{settings.FROZEN_SECONDS}s",
+    # ... nor wait for one that does without end.
+    "lock_timeout": f"{2 * settings.FROZEN_SECONDS}s",
+    # Nor keep them when its host is gone.
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+}
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What became of a chunk."""
+
+    # Where each of its partitions stands now.
+    next_offsets: Mapping[int, int]
+    stored: int
+    duplicate: int
+    dead_letters: int
+
+
+class Writer:
+    """A connection, and a thread that stores one chunk at a time on it."""
+
+    def __init__(self, topic: str, name: str) -> None:
+        """Raises DatabaseUnavailable when trying again can help, AccessRefused when it cannot."""
+        # Not for use while `is_busy`.
+        self.connection: Connection = database.connect(database.STREAM, f"lambda-consumer {name}", SERVER_SETTINGS)
+        self._topic = topic
+        self._days = Days(storage.session_zone(self.connection))
+        self._known_days: set[date] = set()
+        # Chunks left for which a repetition is expected: they do not try the fast path.
+        self._cautious_chunks = 0
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="writer")
+        self._in_flight: Future[Stored] | None = None
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a chunk is on its way, or its result not yet taken."""
+        return self._in_flight is not None
+
+    def begin(self, chunk: Chunk, topic_id: UUID | None) -> None:
+        """Starts to store a chunk; take the result of the one before first."""
+        self._in_flight = self._thread.submit(self._store, chunk, topic_id)
+
+    def result(self, timeout_seconds: float) -> Stored | None:
+        """What became of the chunk, None while it is on its way.
+
+        Raises DatabaseUnavailable, PartitionLost or AccessRefused: then nothing of it is stored.
+        """
+        if self._in_flight is None or not wait_for([self._in_flight], timeout_seconds).done:
+            return None
+        done, self._in_flight = self._in_flight, None
+        return done.result()
+
+    def close(self) -> None:
+        """Ends the connection, and with it what is on its way."""
+        self.connection.close()
+        self._thread.shutdown(wait=False)
+
+    def _store(self, chunk: Chunk, topic_id: UUID | None) -> Stored:
+        connection = self.connection
+        self._ensure_partitions(self._days.split(chunk.lines).keys() - self._known_days)
+        with database.transaction(connection):
+            result = storage.store_chunk(connection, chunk.lines, self._days, self._cautious_chunks > 0)
+            advances, letters = chunk.account(result, self._topic, topic_id)
+            storage.record_dead_letters(connection, letters)
+            positions.advance(connection, self._topic, topic_id, advances)
+        self._cautious_chunks = settings.CAUTIOUS_CHUNKS if result.duplicates else max(0, self._cautious_chunks - 1)
+        next_offsets = {advance.partition: advance.next_offset for advance in advances}
+        return Stored(next_offsets, result.stored, result.duplicate, len(letters))
+
+    def _ensure_partitions(self, days: set[date]) -> None:
+        if days:
+            with database.transaction(self.connection):
+                storage.ensure_partitions(self.connection, days)
+            self._known_days |= days
