@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,6 +95,14 @@ def topic(kafka: KafkaServer) -> str:
     name = f"transactions-{next(_numbers)}"
     kafka.create_topic(name)
     return name
+
+
+@pytest.fixture
+def rng() -> random.Random:
+    """Chance that can be repeated: LAMBDA_TEST_SEED=N."""
+    seed = int(os.environ.get("LAMBDA_TEST_SEED") or random.SystemRandom().randrange(10**6))
+    print(f"LAMBDA_TEST_SEED={seed}")
+    return random.Random(seed)
 
 
 def _database(server: PostgresServer, template: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:

@@ -35,6 +35,7 @@ def _read(kafka: KafkaServer, topic: str, starts: dict[int, int] | None, by_batc
         for tp in partitions:
             consumer.seek(tp, (starts or {}).get(tp.partition, 0))
         ends = consumer.end_offsets(partitions)
+        assert sum(ends.values()) >= 400, ends
         found: list[Any] = []
 
         def is_all_read() -> bool:
