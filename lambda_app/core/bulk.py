@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from lambda_app.core.copy_text import BOOLEANS, MINUTE_LENGTH, NULL, SPECIAL, encode_row, escape
+from lambda_app.core.copy_text import BOOLEANS, MINUTE_LENGTH, NULL, encode_row, escape
 from lambda_app.core.message import (
     EARLIEST,
     LATEST_AHEAD,
@@ -35,6 +35,8 @@ _RISK_SCORES = re.compile(rb"(?:(?:(?:\d|[1-8]\d|9[0-8])(?:\.\d{1,20})?|99(?:\.\
 _CLOCK = r"\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?"
 _TIMES = re.compile(rf"(?:{_CLOCK}(?:Z|\+00:00)\n)*", re.ASCII)
 _TIMES_WITHOUT_ZONE = re.compile(rf"(?:{_CLOCK}\n)*", re.ASCII)
+# What has a meaning in COPY's text; and NUL, which has no place in it.
+_SPECIAL = re.compile(r"[\\\x08\t\n\x0b\x0c\r\0]")
 # What a message with a fault raises here, before `parse_message` says which fault.
 _FAULTS = (msgspec.MsgspecError, UnicodeError, RecursionError, InvalidMessage, TypeError)
 
@@ -108,43 +110,34 @@ def _encode_each(
 def _encode_valid(values: Sequence[Any], ingestion_type: str, now: datetime) -> list[str]:
     """Lines of messages that are all valid; raises one of `_FAULTS` when one may not be."""
     rows: list[_Fields] = [_decode(value) for value in values]
+    text = b"".join(values)
+    # JSON writes each character that COPY has a meaning for with a backslash.
+    if b"\\" in text or b"null" in text:
+        for row in rows:
+            _escape_texts(row)
     times = _times([row.timestamp if row.event_time is None else row.event_time for row in rows], now)
     amounts = _amounts([row.amount for row in rows])
     risk_scores = _risk_scores([row.risk_score for row in rows])
-    lines = [
+    return [
         f"{time}\t{row.transaction_id}\t{row.account_id}\t{row.transaction_type}\t{amount}\t{row.merchant_category}\t"
         f"{row.location}\t{BOOLEANS[row.card_present]}\t{risk_score}\t{row.job_id}\t{ingestion_type}\n"
         for row, time, amount, risk_score in zip(rows, times, amounts, risk_scores, strict=True)
     ]
-    # JSON writes each character that COPY has a meaning for with a backslash.
-    if b"\\" in b"".join(values) or "\tNone\t" in "".join(lines):
-        _write_anew(lines, rows, times, amounts, risk_scores, ingestion_type)
-    return lines
 
 
-def _write_anew(
-    lines: list[str],
-    rows: Sequence[_Fields],
-    times: Sequence[str],
-    amounts: Sequence[str],
-    risk_scores: Sequence[str],
-    ingestion_type: str,
-) -> None:
-    """Writes those lines again that hold a null or a character with a meaning."""
-    for index, row in enumerate(rows):
-        required = (row.transaction_id, row.account_id, row.transaction_type)
-        optional = (row.merchant_category, row.location, row.job_id)
-        texts = "".join([*required, *(text for text in optional if text and text is not NULL)])
-        if "\0" in texts or SPECIAL.search(times[index]):
-            raise InvalidMessage("a character that no text may hold")
-        if None not in optional and not SPECIAL.search(texts):
-            continue
-        one, two, three = map(escape, required)
-        category, location, job_id = (text if text is NULL else escape(text) for text in optional)
-        lines[index] = (
-            f"{times[index]}\t{one}\t{two}\t{three}\t{amounts[index]}\t{category}\t"
-            f"{location}\t{BOOLEANS[row.card_present]}\t{risk_scores[index]}\t{job_id}\t{ingestion_type}\n"
-        )
+def _escape_texts(row: _Fields) -> None:
+    """Turns texts into columns, where they are none yet."""
+    for name in MAX_LENGTHS:
+        text = getattr(row, name)
+        if text is None:
+            setattr(row, name, NULL)
+        elif text is not NULL and _SPECIAL.search(text):
+            if "\0" in text:
+                raise InvalidMessage(f"{name} holds a NUL character")
+            setattr(row, name, escape(text))
+    for time in (row.event_time, row.timestamp):
+        if isinstance(time, str) and _SPECIAL.search(time):
+            raise InvalidMessage("a time is no time")
 
 
 def _times(times: list[Any], now: datetime) -> Sequence[str]:

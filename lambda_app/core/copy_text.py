@@ -3,8 +3,6 @@
 https://www.postgresql.org/docs/15/sql-copy.html
 """
 
-import re
-
 from lambda_app.core.message import Transaction
 
 # In the order of a line; ingested_at has a default. The key comes first: lines in their order are rows in its order.
@@ -26,7 +24,6 @@ BOOLEANS = {None: NULL, True: "t", False: "f"}
 # The start of a line, in UTC: 2026-01-31T23:59.
 MINUTE_LENGTH = 16
 
-SPECIAL = re.compile(r"[\\\x08\t\n\x0b\x0c\r]")
 _ESCAPES = str.maketrans(
     {"\\": "\\\\", "\b": "\\b", "\t": "\\t", "\n": "\\n", "\v": "\\v", "\f": "\\f", "\r": "\\r"},
 )

@@ -31,9 +31,9 @@ def test_chunk_is_due_by_age() -> None:
     chunk = Chunk()
     chunk.add([], {}, NOW, monotonic=1.0)
     chunk.add([run(0, 0)], {0: 0}, NOW, monotonic=2.0)
-    chunk.add([run(0, 1)], {0: 1}, NOW, monotonic=2.02)
+    chunk.add([run(0, 1)], {0: 1}, NOW, monotonic=2.001)
 
-    assert not chunk.is_due(2.02)
+    assert not chunk.is_due(1.999 + settings.CHUNK_AGE_SECONDS)
     assert chunk.is_due(2.001 + settings.CHUNK_AGE_SECONDS)
     assert not chunk.is_full()
 
