@@ -15,6 +15,7 @@ from kafka.structs import MemberState, OffsetAndMetadata
 from lambda_app import inlet, settings
 from lambda_app.core.run import Run
 from lambda_app.errors import AccessRefused, BrokerUnavailable, InvalidConfiguration, LambdaError
+from lambda_app.refusals import Refusals
 from lambda_app.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -62,6 +63,14 @@ def translated_errors(config: Settings) -> Iterator[None]:
         raise AccessRefused(f"Kafka at {config.kafka_bootstrap_servers} refuses the user or password") from error
     except kafka_errors.FencedInstanceIdError as error:
         raise AccessRefused("another consumer of this name has joined the group: only one can run on a host") from error
+    except kafka_errors.TopicAuthorizationFailedError as error:
+        raise AccessRefused(
+            f"Kafka at {config.kafka_bootstrap_servers} refuses this user the topic {config.kafka_topic}"
+        ) from error
+    except kafka_errors.GroupAuthorizationFailedError as error:
+        raise AccessRefused(
+            f"Kafka at {config.kafka_bootstrap_servers} refuses this user the consumer group {config.kafka_group}"
+        ) from error
     except kafka_errors.AuthorizationError as error:
         raise AccessRefused(f"Kafka at {config.kafka_bootstrap_servers} refuses: {error}") from error
     except kafka_errors.KafkaConfigurationError as error:
@@ -117,6 +126,12 @@ class Subscription:
 
     def poll(self, timeout_seconds: float, max_records: int) -> list[Run]:
         """What comes next in the started partitions. Whole batches may be more than `max_records`."""
+        if self._consumer._coordinator.rejoining:
+            # kafka-python 3.0.12 forgets a join that outlasts a poll when new metadata was its cause: it would neither
+            # finish it nor send heartbeats again, and go on reading what the group has given to others. One that ends
+            # between two polls it begins again: better to be there.
+            self._consumer._coordinator.request_rejoin()
+            timeout_seconds = max(timeout_seconds, settings.KAFKA_HEARTBEAT_SECONDS)
         with translated_errors(self._config):
             read = self._consumer.poll(timeout_ms=max(0, int(timeout_seconds * 1000)), max_records=max_records)
         if self._config.kafka_api == "batches":
@@ -246,15 +261,19 @@ def open_client(client: type, config: Settings, user: str, options: Mapping[str,
     }
     if client is KafkaProducer:
         del bootstrap["allow_auto_create_topics"]
-    with _Refusals() as refusals, translated_errors(config):
+    arguments: dict[str, Any] = bootstrap | _security(config, user) | dict(options)
+    timeout_ms = arguments.pop("bootstrap_timeout_ms")
+    with Refusals(config, user) as refusals, translated_errors(config):
         try:
-            return client(**bootstrap | _security(config, user) | dict(options))
+            # What is refused is refused soon; the rest of the time is for a broker that is away.
+            return client(bootstrap_timeout_ms=timeout_ms // 5, **arguments)
         except kafka_errors.KafkaTimeoutError as error:
-            if refusals.seen:
-                raise AccessRefused(
-                    f"Kafka at {config.kafka_bootstrap_servers} refuses the user {user}: wrong user or password",
-                ) from error
-            raise
+            if not isinstance(refusals.error(), BrokerUnavailable):
+                raise refusals.error() from error
+        try:
+            return client(bootstrap_timeout_ms=timeout_ms - timeout_ms // 5, **arguments)
+        except kafka_errors.KafkaTimeoutError as error:
+            raise refusals.error() from error
 
 
 def _security(config: Settings, user: str) -> dict[str, object]:
@@ -271,28 +290,3 @@ def _security(config: Settings, user: str) -> dict[str, object]:
         "sasl_plain_username": user,
         "sasl_plain_password": path.read_text(encoding="utf-8").strip(),
     }
-
-
-class _Refusals(logging.Handler):
-    """Listens to the client's log while it connects: an authentication that fails is said only there."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.WARNING)
-        self.seen = False
-
-    def __enter__(self) -> "_Refusals":
-        self._logger = logging.getLogger("kafka.net")
-        self._level = self._logger.level
-        self._logger.setLevel(logging.WARNING)
-        self._logger.addHandler(self)
-        self._propagate, self._logger.propagate = self._logger.propagate, False
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._logger.removeHandler(self)
-        self._logger.setLevel(self._level)
-        self._logger.propagate = self._propagate
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if "uthentication" in record.getMessage():
-            self.seen = True

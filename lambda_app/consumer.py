@@ -120,7 +120,7 @@ class Worker:
         self._take_result(self._writer)
         self._follow_assignment(self._subscription, self._writer)
         self._read_more(self._subscription)
-        if self._is_time_to_store(self._writer):
+        if self._is_time_to_store(self._subscription, self._writer):
             self._store(self._writer)
         self._progress.waiting_for = ""
 
@@ -128,12 +128,13 @@ class Worker:
         if self._subscription:
             self._subscription.poll(_NAP_SECONDS, 1)
 
-    def _is_time_to_store(self, writer: Writer) -> bool:
-        if self._chunk.is_full() or writer.is_busy:
-            return self._chunk.is_full()
+    def _is_time_to_store(self, subscription: Subscription, writer: Writer) -> bool:
+        if self._chunk.is_full():
+            return True
+        if writer.is_busy or not self._chunk.is_due(self._clock.monotonic()):
+            return False
         # In a backlog a full chunk is soon together.
-        has_backlog = self._subscription and self._subscription.lag(self._read) >= settings.CHUNK_RECORDS
-        return self._chunk.is_due(self._clock.monotonic()) and not has_backlog
+        return subscription.lag(self._read) < settings.CHUNK_RECORDS
 
     def _read_more(self, subscription: Subscription) -> None:
         is_waiting = len(self._chunk) or (self._writer and self._writer.is_busy)
@@ -189,7 +190,8 @@ class Worker:
         bounds = subscription.log_bounds(partitions)
         with database.transaction(connection):
             found = positions.take_over(connection, topic, topic_id, stored, bounds, self._refuted)
-        self._refuted -= partitions
+        # Also of those that another worker has by now: it has seen for itself.
+        self._refuted.clear()
         self._topic_id = topic_id
         self._read.update(found)
         self._stored.update(found)

@@ -42,6 +42,8 @@ _REFUSALS = re.compile(
 )
 _MISCONFIGURATIONS = re.compile(
     r"definition of service .* not found|service file .* not found|invalid connection option"
+    r"|certificate verify failed|root certificate file .* (?:does not exist|no certificate)|could not read root cert"
+    r"|server certificate for .* does not match|server does not support SSL|invalid sslmode value"
 )
 
 

@@ -7,7 +7,8 @@ kafka-python 3.0.12 for reading; `--kafka-api records` does without it.
 The format: https://kafka.apache.org/documentation/#recordbatch
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
@@ -16,6 +17,7 @@ from kafka.errors import CorruptRecordError
 from kafka.record.default_records import DefaultRecordBatch
 from kafka.record.util import decode_varint
 
+from lambda_app import settings
 from lambda_app.core.run import Run
 
 # The variable-length numbers: a byte below this is the last of its number.
@@ -24,11 +26,28 @@ _CONTINUED = 128
 
 def read_batches(consumer: KafkaConsumer) -> None:
     """Lets the polls of this consumer give Runs, one a batch, instead of records."""
-    consumer._fetcher.PartitionRecords = _PartitionRuns
+    fetcher = consumer._fetcher
+    fetcher.PartitionRecords = _PartitionRuns
+    fetcher._append = partial(_append_run, fetcher._append)
+
+
+def _append_run(
+    append: Callable[..., int], drained: Any, runs: "_PartitionRuns | None", _: int, update_offsets: bool
+) -> int:
+    """As Fetcher._append, by the run. What it counts of a poll's `max_records` goes by its size.
+
+    A poll then gives as much as fits into a chunk: a batch may hold a thousand times what it takes up in Kafka.
+    """
+    if not append(drained, runs, 1, update_offsets) or runs is None:
+        return 0
+    return max(1, runs.run_bytes * settings.CHUNK_RECORDS // settings.CHUNK_BYTES)
 
 
 class _PartitionRuns(Fetcher.PartitionRecords):  # type: ignore[misc]
     """What a fetch brought of one partition. As the base class, by the batch."""
+
+    # Of the last run, unpacked.
+    run_bytes = 0
 
     def _maybe_skip_record(self, _: Run) -> bool:
         return False
@@ -39,16 +58,16 @@ class _PartitionRuns(Fetcher.PartitionRecords):  # type: ignore[misc]
                 raise CorruptRecordError(f"The checksum of the batch at {tp.partition}/{batch.base_offset} is wrong")
             if batch.magic < 2:
                 run = _run_of_records(tp.partition, None, list(batch))
-            elif self._is_hidden(batch):
-                run = None
             else:
+                # Of hidden ones too: a position behind them with the epoch before would look like a log that was cut.
                 self.leader_epoch = batch.leader_epoch
-                run = _run_of_batch(tp.partition, batch)
+                run = None if self._is_hidden(batch) else _run_of_batch(tp.partition, batch)
             run = run and run.starting_at(self.fetch_offset)
             if run:
                 self.next_fetch_offset = run.next_offset
                 self.records_read += len(run)
                 self.bytes_read += batch.size_in_bytes
+                self.run_bytes = len(batch._buffer) if batch.magic == 2 else batch.size_in_bytes
                 yield run
             if batch.magic == 2:
                 # Where the log goes on, even when the batch's last records are gone.

@@ -28,6 +28,10 @@ REMEMBERED_KEYS = 100_000
 Record = tuple[bytes, bytes]  # key, value
 
 
+def _never(*_: object) -> bool:
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Settled:
     """Records whose fate became known: how many Kafka has, and which it does not take."""
@@ -42,7 +46,9 @@ class Outlet:
     A record that is sent stays on its way for as long as Kafka is away: nothing expires.
     """
 
-    def __init__(self, config: Settings, linger_seconds: float) -> None:
+    def __init__(
+        self, config: Settings, linger_seconds: float, compression: str = settings.PRODUCE_COMPRESSION
+    ) -> None:
         """Raises BrokerUnavailable when trying again can help, AccessRefused when it cannot."""
         self._config = config
         self._topic = config.kafka_topic
@@ -60,10 +66,13 @@ class Outlet:
                 "enable_idempotence": True,
                 "linger_ms": int(linger_seconds * 1000),
                 "batch_size": settings.PRODUCE_BATCH_BYTES,
+                "compression_type": None if compression == "none" else compression,
                 "max_block_ms": METADATA_TIMEOUT_MS,
                 "delivery_timeout_ms": NEVER_MS,
             },
         )
+        # A batch that is too large would be split into others, whose fate is not told to us.
+        self._client._sender._can_split = _never
         try:
             self._partitions()
         except BaseException:

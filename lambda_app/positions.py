@@ -15,6 +15,9 @@ from lambda_app.errors import PartitionLost
 
 logger = logging.getLogger(__name__)
 
+# Of a record's time, which its sender sets: beyond the year 5138, either way, it is none, and PostgreSQL need not try.
+_NO_TIME_MILLISECONDS = 10**14
+
 
 @dataclass
 class Advance:
@@ -83,7 +86,7 @@ def advance(connection: Connection, topic: str, topic_id: UUID | None, advances:
             a.expected,
             a.next_offset,
             a.leader_epoch,
-            a.last_timestamp / 1000,
+            a.last_timestamp / 1000 if abs(a.last_timestamp) < _NO_TIME_MILLISECONDS else None,
             a.last_hash,
             a.stored,
             a.duplicate,

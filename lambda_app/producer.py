@@ -44,8 +44,16 @@ class Tally:
 class Producer:
     """Sends `count` records (None: without end), `rate` a second (0: as fast as possible), until it is told to stop."""
 
-    def __init__(self, config: Settings, rate: float, count: int | None, clock: Clock) -> None:
+    def __init__(
+        self,
+        config: Settings,
+        rate: float,
+        count: int | None,
+        clock: Clock,
+        compression: str = settings.PRODUCE_COMPRESSION,
+    ) -> None:
         self._config = config
+        self._compression = compression
         self._rate = rate
         self._count = count
         self._clock = clock
@@ -79,7 +87,7 @@ class Producer:
         linger = settings.PRODUCE_LINGER_SECONDS if self._rate else settings.PRODUCE_LINGER_FULL_SPEED_SECONDS
         while not self._is_over():
             try:
-                self._outlet = Outlet(self._config, linger)
+                self._outlet = Outlet(self._config, linger, self._compression)
                 try:
                     self._serve(self._outlet, backoff)
                 finally:

@@ -20,7 +20,7 @@ CHUNK_RECORDS = 20_000
 # A chunk ends by its bytes too: memory stays bounded whatever the message sizes.
 CHUNK_BYTES = 16 * 1024 * 1024
 # A quiet stream is stored within 100 ms, most of which the way through Kafka and the commit take.
-CHUNK_AGE_SECONDS = 0.025
+CHUNK_AGE_SECONDS = 0.01
 # After a repetition so many chunks go by the temporary table: a COPY that fails leaves dead rows.
 CAUTIOUS_CHUNKS = 20
 FETCH_PARTITION_BYTES = 256 * 1024
@@ -34,6 +34,9 @@ PRODUCE_RATE = 100.0
 PRODUCE_LINGER_SECONDS = 0.005
 PRODUCE_LINGER_FULL_SPEED_SECONDS = 0.02
 PRODUCE_BATCH_BYTES = 256 * 1024
+# Measured at full speed: a seventh of the bytes in Kafka, for 0.5 us more CPU time a record (7.0 us), which broker and
+# consumer save three times over. lz4 and snappy leave a quarter of the bytes, gzip costs 15 us.
+PRODUCE_COMPRESSION = "zstd"
 # Sent and not acknowledged yet: what bounds the memory while Kafka is away.
 PRODUCE_OUTSTANDING_RECORDS = 50_000
 # Kafka acknowledges nothing for so long: nothing more is handed to the client, which only gets slower by it ...

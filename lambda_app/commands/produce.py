@@ -20,13 +20,19 @@ logger = logging.getLogger(__name__)
     "--rate", type=click.FloatRange(min=0), default=settings.PRODUCE_RATE, help="Records a second; 0: no limit."
 )
 @click.option("--count", type=click.IntRange(min=0), help="End after so many records.  [default: never]")
+@click.option(
+    "--compression",
+    type=click.Choice(["none", "gzip", "snappy", "lz4", "zstd"]),
+    default=settings.PRODUCE_COMPRESSION,
+    help="How batches are compressed.",
+)
 @click.pass_obj
-def produce(config: Settings, rate: float, count: int | None) -> None:
+def produce(config: Settings, rate: float, count: int | None, compression: str) -> None:
     """Send generated transactions to the topic, until SIGTERM or for --count records.
 
     SIGTERM: no new records, those on their way are waited for.
     """
-    producer = Producer(config, rate, count, SystemClock())
+    producer = Producer(config, rate, count, SystemClock(), compression)
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
         notify.stopping()

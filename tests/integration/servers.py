@@ -7,22 +7,35 @@ import pwd
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import psycopg2
-from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
-from kafka.admin import ACL, ACLOperation, ACLPermissionType, NewTopic, ResourcePattern, ResourceType
+from certificates import make_certificates
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.admin import (
+    ACL,
+    ACLOperation,
+    ACLPermissionType,
+    ConfigResource,
+    ConfigResourceType,
+    NewTopic,
+    ResourcePattern,
+    ResourceType,
+)
 from kafka.errors import KafkaError
 
 REPOSITORY = Path(__file__).parents[2]
 POSTGRES_BIN = Path("/usr/lib/postgresql/15/bin")
 KAFKA_LIBS = REPOSITORY / ".cache/kafka/libs"
 SCRAM_MODULE = "org.apache.kafka.common.security.scram.ScramLoginModule"
+QUICK_START = ("-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 ROLES = ("lambda_owner", "lambda_stream", "lambda_batch", "lambda_reader")
 
 
@@ -48,8 +61,10 @@ def end_with_parent() -> None:
 class PostgresServer:
     """A cluster of its own, with the four roles and their passwords as the installation makes them."""
 
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
+    def __init__(self, directory: Path, settings: Mapping[str, str] = MappingProxyType({})) -> None:
+        """`settings` go over those that make tests quick."""
+        self.directory = directory
+        self._settings = settings
         self._data = directory / "data"
         self._log = directory / "log"
         self.port = free_port()
@@ -60,7 +75,7 @@ class PostgresServer:
 
     def create(self) -> None:
         if self._user:
-            os.chown(self._directory, self._user.pw_uid, self._user.pw_gid)
+            os.chown(self.directory, self._user.pw_uid, self._user.pw_gid)
         self._run([POSTGRES_BIN / "initdb", "-D", self._data, "-E", "UTF8", "--locale=C.UTF-8", "-A", "trust", "-N"])
         access = "local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n"
         (self._data / "pg_hba.conf").write_text(access, encoding="utf-8")
@@ -77,9 +92,10 @@ class PostgresServer:
         options = {
             "port": self.port,
             "listen_addresses": "127.0.0.1",
-            "unix_socket_directories": self._directory,
+            "unix_socket_directories": self.directory,
             "fsync": "off",
             "log_min_messages": "warning",
+            **self._settings,
         }
         command = [POSTGRES_BIN / "postgres", "-D", self._data, *(f"-c{k}={v}" for k, v in options.items())]
         with self._log.open("ab") as log:
@@ -87,6 +103,12 @@ class PostgresServer:
                 command, stdout=log, stderr=log, preexec_fn=self._become_postgres, start_new_session=True
             )
         wait_until(self._answers, what="PostgreSQL to answer")
+
+    @property
+    def pid(self) -> int:
+        """Of the postmaster."""
+        assert self._process, "PostgreSQL was stopped"
+        return self._process.pid
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
         """SIGINT is a fast shutdown, SIGKILL a crash."""
@@ -107,7 +129,7 @@ class PostgresServer:
 
     def execute(self, statement: str, database: str = "postgres") -> list[tuple[object, ...]]:
         """Runs a statement as the superuser, each in its own transaction."""
-        connection = psycopg2.connect(host=str(self._directory), port=self.port, user="postgres", dbname=database)
+        connection = psycopg2.connect(host=str(self.directory), port=self.port, user="postgres", dbname=database)
         try:
             connection.autocommit = True
             with connection.cursor() as cursor:
@@ -118,7 +140,7 @@ class PostgresServer:
 
     def service_file(self, database: str) -> Path:
         """A libpq service file for the four roles in a database."""
-        path = self._directory / f"pg_service_{database}.conf"
+        path = self.directory / f"pg_service_{database}.conf"
         path.write_text(
             "".join(
                 f"[{role.replace('_', '-')}]\nhost=127.0.0.1\nport={self.port}\ndbname={database}\nuser={role}\n"
@@ -149,12 +171,14 @@ class PostgresServer:
 
 
 class KafkaServer:
-    """One broker: on one listener anyone may do anything, on the other who is known and allowed."""
+    """One broker: on one listener anyone may do anything, on two others who is known and allowed."""
 
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
+    def __init__(self, directory: Path, java_options: Sequence[str] = QUICK_START) -> None:
+        self.directory = directory
+        self._java_options = java_options
         self.port = free_port()
         self._sasl_port = free_port()
+        self._tls_port = free_port()
         self._controller_port = free_port()
         self.password = uuid.uuid4().hex
         self._process: subprocess.Popen[bytes] | None = None
@@ -168,9 +192,24 @@ class KafkaServer:
         """Where SCRAM users log in, and have the rights that were granted."""
         return f"127.0.0.1:{self._sasl_port}"
 
+    @property
+    def tls_bootstrap_servers(self) -> str:
+        """The same, over TLS; its certificate is signed by `authority`."""
+        return f"127.0.0.1:{self._tls_port}"
+
+    @property
+    def authority(self) -> Path:
+        return self.directory / "authority.pem"
+
     def create(self) -> None:
         assert KAFKA_LIBS.is_dir(), f"no {KAFKA_LIBS}: run roles/kafka/files/download-jars {KAFKA_LIBS}"
-        clients = f"PLAINTEXT://{self.bootstrap_servers},SASL_PLAINTEXT://{self.sasl_bootstrap_servers}"
+        certificates = make_certificates(self.directory)
+        identity = self.directory / "identity.pem"
+        identity.write_text(certificates.key.read_text() + certificates.certificate.read_text(), encoding="utf-8")
+        clients = (
+            f"PLAINTEXT://{self.bootstrap_servers},SASL_PLAINTEXT://{self.sasl_bootstrap_servers}"
+            f",SASL_SSL://{self.tls_bootstrap_servers}"
+        )
         settings: Mapping[str, object] = {
             "process.roles": "broker,controller",
             "node.id": 1,
@@ -178,12 +217,17 @@ class KafkaServer:
             "listeners": f"{clients},CONTROLLER://127.0.0.1:{self._controller_port}",
             "advertised.listeners": clients,
             "controller.listener.names": "CONTROLLER",
-            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT",
+            "listener.security.protocol.map": (
+                "PLAINTEXT:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL,CONTROLLER:PLAINTEXT"
+            ),
             "sasl.enabled.mechanisms": "SCRAM-SHA-512",
             "listener.name.sasl_plaintext.scram-sha-512.sasl.jaas.config": f"{SCRAM_MODULE} required;",
+            "listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config": f"{SCRAM_MODULE} required;",
+            "ssl.keystore.type": "PEM",
+            "ssl.keystore.location": identity,
             "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
             "super.users": "User:ANONYMOUS",
-            "log.dirs": self._directory / "data",
+            "log.dirs": self.directory / "data",
             "auto.create.topics.enable": "false",
             "offsets.topic.replication.factor": 1,
             "offsets.topic.num.partitions": 1,
@@ -192,20 +236,27 @@ class KafkaServer:
             "transaction.state.log.num.partitions": 1,
             "group.initial.rebalance.delay.ms": 0,
             "group.min.session.timeout.ms": 1000,
+            # As the role has it: a broker that was killed comes back after so long.
+            "broker.session.timeout.ms": 4000,
             "log.retention.check.interval.ms": 500,
+            # Half a minute after the start, records that a test gave an old time would begin to vanish.
+            "log.retention.ms": -1,
         }
         text = "".join(f"{key}={value}\n" for key, value in settings.items())
         self._config.write_text(text, encoding="utf-8")
         cluster_id = self._java("kafka.tools.StorageTool", "random-uuid").strip().splitlines()[-1]
-        user = f"SCRAM-SHA-512=[name=lambda-consumer,password={self.password}]"
+        users = [
+            f"--add-scram=SCRAM-SHA-512=[name={user},password={self.password}]"
+            for user in ("lambda-consumer", "lambda-producer")
+        ]
         format_storage = ("kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(self._config))
-        self._java(*format_storage, "--standalone", "--add-scram", user)
+        self._java(*format_storage, "--standalone", *users)
         self.start()
 
     def start(self) -> None:
-        with (self._directory / "log").open("ab") as log:
+        with (self.directory / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [*self._java_command("-Xmx512m"), "kafka.Kafka", str(self._config)],
+                [*self._java_command(*self._java_options), "kafka.Kafka", str(self._config)],
                 stdout=log,
                 stderr=log,
                 preexec_fn=end_with_parent,
@@ -236,6 +287,10 @@ class KafkaServer:
         with self.admin() as admin:
             admin.create_acls([rule])
 
+    def configure_topic(self, name: str, settings: Mapping[str, str]) -> None:
+        with self.admin() as admin:
+            admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, name, settings)])
+
     def delete_topic(self, name: str) -> None:
         with self.admin() as admin:
             admin.delete_topics([name])
@@ -243,6 +298,54 @@ class KafkaServer:
     def delete_records(self, topic: str, partition: int, before_offset: int) -> None:
         with self.admin() as admin:
             admin.delete_records({TopicPartition(topic, partition): before_offset})
+
+    def log_ends(self, topic: str) -> dict[int, int]:
+        """The offset behind the last record of each partition."""
+        consumer = KafkaConsumer(bootstrap_servers=self.bootstrap_servers)
+        try:
+            partitions = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic)]
+            return {tp.partition: offset for tp, offset in consumer.end_offsets(partitions).items()}
+        finally:
+            consumer.close()
+
+    def codecs(self, topic: str) -> set[str]:
+        """How the batches of a topic are compressed on disk."""
+        names = ("none", "gzip", "snappy", "lz4", "zstd")
+        return {
+            names[data[place + 22] & 7]
+            for log in (self.directory / "data").glob(f"{topic}-[0-9]/*.log")
+            for data in [log.read_bytes()]
+            for place, _, _ in _batches(data)
+        }
+
+    def are_numbered(self, topic: str) -> bool:
+        """Whether every batch of a topic comes from a producer that the broker knows by a number."""
+        return all(
+            struct.unpack_from(">q", data, place + 43)[0] >= 0
+            for log in (self.directory / "data").glob(f"{topic}-[0-9]/*.log")
+            for data in [log.read_bytes()]
+            for place, _, _ in _batches(data)
+        )
+
+    def lose_tail(self, topic: str, partition: int, offset: int) -> int:
+        """Cuts a log as a power cut does, behind the last batch that ends at or before the offset; returns its new end.
+
+        For a server that was stopped by SIGKILL.
+        """
+        directory = self.directory / "data" / f"{topic}-{partition}"
+        log = directory / f"{0:020}.log"
+        data = log.read_bytes()
+        place, end = 0, 0
+        for start, length, next_offset in _batches(data):
+            if next_offset > offset:
+                break
+            place, end = start + length, next_offset
+        os.truncate(log, place)
+        # Kafka makes these anew from the log.
+        for path in directory.iterdir():
+            if path.suffix in (".index", ".timeindex", ".snapshot"):
+                path.unlink()
+        return end
 
     def produce(
         self, topic: str, values: Sequence[bytes | None], partition: int | None = None, key: bytes | None = b"A1"
@@ -261,18 +364,20 @@ class KafkaServer:
 
     @property
     def _config(self) -> Path:
-        return self._directory / "server.properties"
+        return self.directory / "server.properties"
 
     def _java_command(self, *options: str) -> list[str]:
-        return ["java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", *options, "-cp", f"{KAFKA_LIBS}/*"]
+        return ["java", *options, "-cp", f"{KAFKA_LIBS}/*"]
 
     def _java(self, *arguments: str) -> str:
-        run = subprocess.run([*self._java_command(), *arguments], check=True, capture_output=True, text=True)
+        run = subprocess.run(
+            [*self._java_command(*QUICK_START), *arguments], check=True, capture_output=True, text=True
+        )
         return run.stdout
 
     def _answers(self) -> bool:
         assert self._process, "Kafka was stopped"
-        assert self._process.poll() is None, (self._directory / "log").read_text(encoding="utf-8")[-3000:]
+        assert self._process.poll() is None, (self.directory / "log").read_text(encoding="utf-8")[-3000:]
         try:
             with socket.create_connection(("127.0.0.1", self.port), 1):
                 pass
@@ -280,6 +385,16 @@ class KafkaServer:
                 return bool(admin.list_topics() is not None)
         except (OSError, KafkaError):
             return False
+
+
+def _batches(log: bytes) -> Iterator[tuple[int, int, int]]:
+    """The batches of a log file: place, length, the offset behind the last record."""
+    place = 0
+    while place < len(log):
+        base_offset, length = struct.unpack_from(">qi", log, place)
+        (last,) = struct.unpack_from(">i", log, place + 23)
+        yield place, 12 + length, base_offset + last + 1
+        place += 12 + length
 
 
 @contextlib.contextmanager

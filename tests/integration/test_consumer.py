@@ -203,19 +203,6 @@ def test_consumer_ends_with_one_line_when_no_waiting_can_help(
         assert "READY=1" not in process.notifications
 
 
-def test_consumer_ends_with_one_line_when_the_password_is_wrong(
-    database: Database, kafka: KafkaServer, topic: str, tmp_path: Path
-) -> None:
-    (tmp_path / "pgpass-stream").write_text("*:*:*:*:wrong\n", encoding="utf-8")
-    (tmp_path / "pgpass-stream").chmod(0o600)
-    changes = {"CREDENTIALS_DIRECTORY": str(tmp_path)}
-
-    with ConsumerProcess(database.environment, kafka.bootstrap_servers, topic, changes=changes) as process:
-        assert process.process.wait(30) == os.EX_NOPERM
-        assert process.text.count("password authentication failed") == 1
-        assert "Traceback" not in process.text
-
-
 def scram(kafka: KafkaServer, tmp_path: Path, password: str) -> dict[str, str]:
     """Environment of a consumer that logs in with a password."""
     for passfile in Path(os.environ["CREDENTIALS_DIRECTORY"]).iterdir():
@@ -236,7 +223,7 @@ def test_consumer_logs_in_and_needs_no_rights_but_to_read(
     kafka.allow("lambda-consumer", ACLOperation.READ, ResourceType.TOPIC, topic)
     with ConsumerProcess(database.environment, kafka.bootstrap_servers, topic, changes=changes) as process:
         assert process.process.wait(30) == os.EX_NOPERM
-        assert "refuses: " in process.text
+        assert process.text.count(f"refuses this user the consumer group group-of-{topic}") == 1
         assert "Traceback" not in process.text
 
     kafka.allow("lambda-consumer", ACLOperation.READ, ResourceType.GROUP, f"group-of-{topic}")
@@ -245,17 +232,6 @@ def test_consumer_logs_in_and_needs_no_rights_but_to_read(
         process.wait_until_ready()
         wait_for_offsets(database, 100)
         assert process.terminate() == 0
-
-
-def test_consumer_says_that_its_kafka_password_is_wrong(
-    database: Database, kafka: KafkaServer, topic: str, tmp_path: Path
-) -> None:
-    changes = scram(kafka, tmp_path, "wrong")
-
-    with ConsumerProcess(database.environment, kafka.bootstrap_servers, topic, changes=changes) as process:
-        assert process.process.wait(30) == os.EX_NOPERM
-        assert process.text.count("refuses the user lambda-consumer: wrong user or password") == 1
-        assert "Traceback" not in process.text
 
 
 def test_consumer_waits_for_kafka_and_stops_when_told_to(database: Database) -> None:

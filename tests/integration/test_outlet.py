@@ -1,5 +1,6 @@
 """The outlet against a real broker: what arrives is what kafka-python's own send would have written."""
 
+import random
 from collections.abc import Iterator
 
 import pytest
@@ -50,29 +51,58 @@ def read_all(kafka: KafkaServer, topic: str) -> list:
         consumer.close()
 
 
-def test_outlet_writes_what_the_public_client_writes(kafka, topic, outlet):
+@pytest.mark.parametrize("codec", ["none", "gzip", "snappy", "lz4", "zstd"])
+def test_outlet_writes_what_the_public_client_writes(kafka, topic, codec):
     records = [(f"A{number % 50}".encode(), f"value {number}".encode()) for number in range(5000)]
     other = f"{topic}-public"
     kafka.create_topic(other)
-    producer = KafkaProducer(bootstrap_servers=kafka.bootstrap_servers)
+    compression_type = None if codec == "none" else codec
+    producer = KafkaProducer(bootstrap_servers=kafka.bootstrap_servers, compression_type=compression_type)
     for key, value in records:
         producer.send(other, value, key, timestamp_ms=MILLISECONDS)
     producer.close()
 
-    for start in range(0, 5000, 700):
-        outlet.send(records[start : start + 700], MILLISECONDS)
-
-    assert settle_all(outlet) == (5000, [])
+    outlet = Outlet(Settings(kafka.bootstrap_servers, topic), 0.005, codec)
+    try:
+        for start in range(0, 5000, 700):
+            outlet.send(records[start : start + 700], MILLISECONDS)
+        assert settle_all(outlet) == (5000, [])
+    finally:
+        outlet.close(0)
 
     def content(name: str) -> list:
         found = read_all(kafka, name)
         return sorted((r.partition, r.offset, r.timestamp, r.key, r.value, tuple(r.headers)) for r in found)
 
     assert content(topic) == content(other)
+    # A batch that a codec makes larger is left as it is.
+    assert codec in kafka.codecs(topic) <= {codec, "none"}
+
+
+def test_outlet_is_idempotent_and_asks_for_the_word_of_all_replicas(kafka, topic, outlet):
+    outlet.send([(b"A1", b"one"), (b"A2", b"two")], MILLISECONDS)
+    assert settle_all(outlet) == (2, [])
+
+    assert outlet._client.config["acks"] == -1
+    assert kafka.are_numbered(topic)
+
+
+def test_outlet_settles_batches_that_are_too_large_for_the_topic(kafka, topic, outlet):
+    kafka.configure_topic(topic, {"max.message.bytes": "10000"})
+    # That no codec makes small.
+    noise = random.Random(1)
+    records = [(b"A1", noise.randbytes(100)) for _ in range(1000)]
+
+    outlet.send(records, MILLISECONDS)
+    acknowledged, refused = settle_all(outlet)
+
+    # They are for the producer to send again one by one.
+    assert (acknowledged, len(refused)) == (0, 1000)
+    assert read_all(kafka, topic) == []
 
 
 def test_outlet_tells_of_a_record_that_is_refused(kafka, topic, outlet):
-    oversized = (b"A1", b"x" * 2**21)
+    oversized = (b"A1", random.Random(1).randbytes(2**21))
 
     outlet.send([(b"A1", b"before"), oversized, (b"A1", b"after")], MILLISECONDS)
 

@@ -122,6 +122,28 @@ def test_producers_wait_for_kafka_and_go_on(kafka, topic, environment):
             assert len(ids(read_topic(kafka, topic))) == first[0] + second[0]
 
 
+def test_producer_sends_one_by_one_what_the_topic_does_not_take_together(kafka, topic, environment):
+    kafka.configure_topic(topic, {"max.message.bytes": "2000"})
+
+    result = run_program(environment, "produce", "--count", "200", "--rate", "0", "--compression", "none")
+
+    assert result.returncode == 0, result.stderr
+    assert summary(result.stdout) == (200, 200, 0)
+    assert "records go again, one by one" in result.stderr
+    assert len(ids(read_topic(kafka, topic))) == len(read_topic(kafka, topic)) == 200
+
+
+@pytest.mark.parametrize("codec", ["none", "gzip", "snappy", "lz4", "zstd"])
+def test_producer_compresses_as_it_is_told(kafka, topic, environment, codec):
+    environment["LAMBDA_PRODUCE_COMPRESSION"] = codec
+
+    result = run_program(environment, "produce", "--count", "2000", "--rate", "0")
+
+    assert result.returncode == 0, result.stderr
+    assert len(ids(read_topic(kafka, topic))) == 2000
+    assert kafka.codecs(topic) == {codec}
+
+
 def test_producer_names_a_missing_topic(kafka, environment):
     result = run_program({**environment, "LAMBDA_KAFKA_TOPIC": "nowhere"}, "produce")
 

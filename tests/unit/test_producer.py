@@ -44,7 +44,7 @@ class FakeKafka:
     pending: list[Record] = field(default_factory=list)
     connections: int = 0
 
-    def __call__(self, _config: Settings, _linger_seconds: float) -> "FakeKafka":
+    def __call__(self, _config: Settings, _linger_seconds: float, _compression: str) -> "FakeKafka":
         if self.away:
             raise BrokerUnavailable("Kafka is away")
         self.connections += 1
