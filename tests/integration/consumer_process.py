@@ -1,10 +1,10 @@
 """`lambda-app consume` as a process of its own, and its workers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
-from program import Program
+from program import COMMAND, Program, memory_bytes
 
 
 class ConsumerProcess(Program):
@@ -17,6 +17,7 @@ class ConsumerProcess(Program):
         topic: str,
         workers: int = 2,
         changes: Mapping[str, str] = MappingProxyType({}),
+        command: Sequence[str] = COMMAND,
     ) -> None:
         settings = {
             "LAMBDA_KAFKA_BOOTSTRAP_SERVERS": bootstrap_servers,
@@ -25,12 +26,16 @@ class ConsumerProcess(Program):
             "LAMBDA_KAFKA_GROUP": f"group-of-{topic}",
             "LAMBDA_CONSUME_WORKERS": str(workers),
         }
-        super().__init__({**environment, **settings, **changes}, "consume")
+        super().__init__({**environment, **settings, **changes}, "consume", command=command)
 
     def workers(self) -> list[int]:
         """Process ids of its workers."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text(encoding="utf-8")
         return [int(pid) for pid in children.split()]
+
+    def worker_memory_bytes(self) -> int:
+        """What its workers hold in memory together."""
+        return sum(map(memory_bytes, self.workers()))
 
 
 def is_running(pid: int) -> bool:

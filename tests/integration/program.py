@@ -1,16 +1,30 @@
 """`lambda-app` as a process of its own, with a notification socket as systemd gives one."""
 
+import contextlib
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+import threading
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Self
 
 from servers import REPOSITORY, end_with_parent, wait_until
 
 COMMAND = [sys.executable, "-m", "lambda_app"]
+
+
+def on_host(name: str) -> list[str]:
+    """The command for a Program that believes to be on another host: two consumers of one host do not go together."""
+    return ["unshare", "--uts", "sh", "-c", 'hostname "$0" && exec "$@"', name, *COMMAND]
+
+
+def memory_bytes(pid: int) -> int:
+    """What a process holds in memory now."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+    return 1024 * next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS:"))
 
 
 def run_program(environment: Mapping[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -26,17 +40,21 @@ class Program:
     # How long it may take to end after SIGTERM.
     drain_seconds: float = 25
 
-    def __init__(self, environment: Mapping[str, str], *arguments: str) -> None:
+    def __init__(self, environment: Mapping[str, str], *arguments: str, command: Sequence[str] = COMMAND) -> None:
         self._directory = tempfile.TemporaryDirectory(prefix="lambda-program-")
         self._log = Path(self._directory.name, "log")
         path = str(Path(self._directory.name, "notify"))
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(path)
-        self._socket.setblocking(False)
-        self._notifications: list[str] = []
+        self._socket.settimeout(0.2)
+        # What it told systemd so far. Taken at once: the kernel keeps ten, then the sender waits.
+        self.notifications: list[str] = []
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._is_over = False
+        self._listener.start()
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
-                [*COMMAND, *arguments],
+                [*command, *arguments],
                 env={**environment, "NOTIFY_SOCKET": path},
                 cwd=REPOSITORY,
                 stdout=log,
@@ -44,35 +62,28 @@ class Program:
                 preexec_fn=end_with_parent,
             )
 
-    def __enter__(self) -> "Program":
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
         self.process.kill()
         self.process.wait()
+        if error:
+            print(self.text)
+        self._is_over = True
+        self._listener.join()
         self._socket.close()
         self._directory.cleanup()
 
     @property
     def text(self) -> str:
-        """Its log. Empties the socket as well: a full one would block the program."""
-        _ = self.notifications
+        """Its log."""
         return self._log.read_text(encoding="utf-8")
 
     @property
     def memory_bytes(self) -> int:
         """What it holds in memory now."""
-        status = Path(f"/proc/{self.process.pid}/status").read_text(encoding="utf-8")
-        return 1024 * next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS:"))
-
-    @property
-    def notifications(self) -> list[str]:
-        """What it told systemd so far."""
-        while True:
-            try:
-                self._notifications.append(self._socket.recv(4096).decode())
-            except BlockingIOError:
-                return self._notifications
+        return memory_bytes(self.process.pid)
 
     def wait_until_ready(self) -> None:
         wait_until(lambda: "READY=1" in self.notifications or self.process.poll() is not None, what="READY=1")
@@ -85,3 +96,8 @@ class Program:
     def kill(self) -> None:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
+
+    def _listen(self) -> None:
+        while not self._is_over:
+            with contextlib.suppress(TimeoutError):
+                self.notifications.append(self._socket.recv(4096).decode())

@@ -3,7 +3,6 @@
 import random
 import signal
 import subprocess
-import sys
 import time
 from contextlib import closing
 from datetime import UTC, date, datetime
@@ -13,6 +12,7 @@ import pytest
 from conftest import Database
 from program import Program, run_program
 from servers import REPOSITORY, wait_until
+from trap import trapped
 
 from lambda_app import batch, batch_files
 from lambda_app import database as db
@@ -91,21 +91,6 @@ def test_killed_run_leaves_all_or_nothing_and_the_next_finishes(database, enviro
     assert {status for _, status, _, _ in jobs(database)} == {"completed"}
 
 
-# Kills itself before or after the first call of a function that the run looks up in a module.
-KILLER = """
-import os, signal, sys
-from lambda_app import batch, batch_files, cli
-module, name, moment = sys.argv.pop(1).split()
-module = {"batch": batch, "batch_files": batch_files}[module]
-function = getattr(module, name)
-def killer(*arguments, **options):
-    result = function(*arguments, **options) if moment == "after" else None
-    os.kill(os.getpid(), signal.SIGKILL)
-setattr(module, name, killer)
-cli.main()
-"""
-
-
 @pytest.mark.parametrize(
     ("point", "status", "rows"),
     [
@@ -122,7 +107,7 @@ def test_run_killed_at_each_point_is_finished_by_the_next(database, environment,
     run_program(environment, "batch", "schedule")
 
     killed = subprocess.run(
-        [sys.executable, "-c", KILLER, point, "batch", "run"], env=environment, cwd=REPOSITORY, check=False, timeout=60
+        [*trapped(f"{point} SIGKILL 1"), "batch", "run"], env=environment, cwd=REPOSITORY, check=False, timeout=60
     )
 
     assert killed.returncode == -signal.SIGKILL
