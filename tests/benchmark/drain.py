@@ -1,0 +1,147 @@
+"""How fast a backlog goes into PostgreSQL, beside `psql \\copy` of the same rows."""
+
+import os
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from types import MappingProxyType
+
+from consumer_process import ConsumerProcess
+from servers import wait_until
+
+from lambda_app.core.copy_text import COLUMNS
+from tests.benchmark.figures import Figure
+from tests.benchmark.platform_under_test import PlatformUnderTest, consumed, fill_topic
+from tests.benchmark.processes import Sampler, tree
+
+MESSAGES = int(os.environ.get("LAMBDA_BENCH_MESSAGES", "2000000"))
+LIMIT_SECONDS = 300
+
+
+@dataclass(frozen=True)
+class Drain:
+    """What one drain took, from the first assignment to the last visible row."""
+
+    rows_per_second: float
+    client_microseconds: float
+    postgres_microseconds: float
+    worker_bytes: int
+    # CPU time of the least busy worker in that of the busiest.
+    balance: float
+
+
+def measure(platform: PlatformUnderTest) -> Iterator[Figure]:
+    fill_topic(platform.kafka, "drain", MESSAGES)
+    with platform.database() as database:
+        two = drain(platform, database, workers=2)
+        copy_rate = psql_copy(platform, database)
+    yield Figure("drain, 2 workers", two.rows_per_second, "rows/s", at_least=200_000)
+    yield Figure("psql \\copy of the same rows", copy_rate, "rows/s")
+    yield Figure("drain, 2 workers, in psql \\copy", two.rows_per_second / copy_rate, "", at_least=0.33)
+    yield Figure("client CPU a row, 2 workers", two.client_microseconds, "us", at_most=3.5)
+    yield Figure("PostgreSQL CPU a row, 2 workers", two.postgres_microseconds, "us", at_most=2)
+    yield Figure("memory of a worker", two.worker_bytes / 1e6, "MB", at_most=150)
+    one = drain_anew(platform, workers=1)
+    yield Figure("drain, 1 worker", one.rows_per_second, "rows/s", at_least=130_000)
+    yield Figure("client CPU a row, 1 worker", one.client_microseconds, "us", at_most=3.5)
+    yield Figure("memory of the only worker", one.worker_bytes / 1e6, "MB", at_most=150)
+    public = drain_anew(platform, workers=1, changes={"LAMBDA_KAFKA_API": "records"})
+    yield Figure("drain, 1 worker, kafka-python's public interface", public.rows_per_second, "rows/s", at_least=100_000)
+    apart = drain_anew(platform, workers=1, cores=(0, 1))
+    yield Figure(
+        "drain, PostgreSQL on one core, 1 worker on the other", apart.rows_per_second, "rows/s", at_least=140_000
+    )
+    four = drain_anew(platform, workers=4)
+    yield Figure("drain, 4 workers", four.rows_per_second, "rows/s")
+    yield Figure("least busy in the busiest of 2 workers", two.balance, "", at_least=0.8)
+    yield Figure("least busy in the busiest of 4 workers", four.balance, "", at_least=0.8)
+
+
+def drain_anew(
+    platform: PlatformUnderTest,
+    workers: int,
+    changes: Mapping[str, str] = MappingProxyType({}),
+    cores: tuple[int, int] | None = None,
+) -> Drain:
+    """A drain into an empty database."""
+    with platform.database() as database:
+        return drain(platform, database, workers, changes, cores)
+
+
+def drain(
+    platform: PlatformUnderTest,
+    database: str,
+    workers: int,
+    changes: Mapping[str, str] = MappingProxyType({}),
+    cores: tuple[int, int] | None = None,
+) -> Drain:
+    """`cores`: the one of PostgreSQL and the one of the consumer."""
+    connection = platform.connect(database)
+    _hold(platform.postgres.pid, cores and cores[0])
+    postgres = Sampler(platform.postgres.pid)
+    try:
+        with platform.consumer(database, "drain", workers, changes) as consumer:
+            _hold(consumer.process.pid, cores and cores[1])
+            client = Sampler(consumer.process.pid)
+            wait_until(lambda: "Reading partitions" in consumer.text, what="an assignment")
+            client.restart()
+            postgres.restart()
+            wait_until(lambda: consumed(connection) >= MESSAGES, LIMIT_SECONDS, "the drain")
+            elapsed = time.time() - _assigned_at(consumer)
+            client.stop()
+            postgres.stop()
+            used = client.used()
+            workers_used = [used[pid] for pid in consumer.workers()]
+            worker_bytes = max(client.peak_bytes[pid] for pid in consumer.workers())
+            assert consumer.terminate() == 0
+        _audit(connection)
+        return Drain(
+            MESSAGES / elapsed,
+            sum(used.values()) / MESSAGES * 1e6,
+            sum(postgres.used(without=connection.info.backend_pid).values()) / MESSAGES * 1e6,
+            worker_bytes,
+            min(workers_used) / max(workers_used),
+        )
+    finally:
+        _hold(platform.postgres.pid, None)
+        connection.close()
+
+
+def psql_copy(platform: PlatformUnderTest, database: str) -> float:
+    """Rows a second of one `\\copy` of all rows into the emptied table, in the order in which they were stored."""
+    columns = ", ".join(COLUMNS)
+    path = platform.postgres.directory / "rows.txt"
+    psql = ["psql", "-qX", "-h", str(platform.postgres.directory), "-p", str(platform.postgres.port), "-U", "postgres"]
+    _run([*psql, "-d", database, "-c", f"\\copy (SELECT {columns} FROM lambda.transactions) TO '{path}'"])
+    _run([*psql, "-d", database, "-c", "TRUNCATE lambda.transactions", "-c", "CHECKPOINT"])
+    started = time.monotonic()
+    _run([*psql, "-d", database, "-c", f"\\copy lambda.transactions ({columns}) FROM '{path}'"])
+    elapsed = time.monotonic() - started
+    Path(path).unlink()
+    return MESSAGES / elapsed
+
+
+def _run(command: list[str]) -> None:
+    subprocess.run(command, check=True)
+
+
+def _hold(pid: int, core: int | None) -> None:
+    """Lets a process and all below it use one core, or all."""
+    for each in tree(pid):
+        os.sched_setaffinity(each, range(os.cpu_count() or 1) if core is None else [core])
+
+
+def _assigned_at(consumer: ConsumerProcess) -> float:
+    """When the first partitions were assigned, by the consumer's own log."""
+    line = next(line for line in consumer.text.splitlines() if "Reading partitions" in line)
+    date, clock = line.split()[:2]
+    return datetime.strptime(f"{date} {clock}", "%Y-%m-%d %H:%M:%S,%f").timestamp()  # noqa: DTZ007 - local, as logged
+
+
+def _audit(connection: object) -> None:
+    with connection.cursor() as cursor:  # type: ignore[attr-defined]
+        cursor.execute("SELECT count(*), count(DISTINCT transaction_id) FROM lambda.transactions")
+        assert cursor.fetchone() == (MESSAGES, MESSAGES)

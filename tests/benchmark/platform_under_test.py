@@ -1,0 +1,124 @@
+"""Real servers for a benchmark, set as the roles set them: nothing is spared that a user pays for."""
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+import psycopg2
+import pytest
+from consumer_process import ConsumerProcess
+from servers import KafkaServer, PostgresServer, directory
+
+from lambda_app import migrations
+from lambda_app.core.generator import TransactionGenerator, draw_pools, render_message
+from lambda_app.core.identifiers import TransactionIds
+from lambda_app.outlet import Outlet
+from lambda_app.settings import Settings
+
+PARTITIONS = 12
+# As roles/postgres makes them of 4 GB; checksums are on by initdb.
+POSTGRES_SETTINGS = {
+    "fsync": "on",
+    "shared_buffers": "1GB",
+    "max_wal_size": "4GB",
+    "checkpoint_timeout": "15min",
+    "jit": "off",
+    "max_parallel_workers_per_gather": "0",
+}
+KAFKA_OPTIONS = ("-Xmx1g", "-Xms1g")
+
+
+@dataclass(frozen=True)
+class PlatformUnderTest:
+    postgres: PostgresServer
+    kafka: KafkaServer
+
+    @contextmanager
+    def database(self) -> Iterator[str]:
+        """A migrated, empty database."""
+        name = f"lambda_{time.time_ns()}"
+        self.postgres.create_database(name, "template_lambda")
+        # What the last run left to write shall not be written in this one.
+        self.postgres.execute("CHECKPOINT")
+        yield name
+        self.postgres.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def environment(self, database: str) -> dict[str, str]:
+        return {
+            "PATH": "/usr/bin:/bin",
+            "PGSERVICEFILE": str(self.postgres.service_file(database)),
+            "CREDENTIALS_DIRECTORY": str(self.postgres.credentials),
+        }
+
+    def consumer(
+        self, database: str, topic: str, workers: int, changes: Mapping[str, str] = MappingProxyType({})
+    ) -> ConsumerProcess:
+        group = {"LAMBDA_KAFKA_GROUP": database}
+        return ConsumerProcess(
+            self.environment(database), self.kafka.bootstrap_servers, topic, workers, {**group, **changes}
+        )
+
+    def connect(self, database: str) -> psycopg2.extensions.connection:
+        """As the superuser."""
+        connection = psycopg2.connect(
+            host=str(self.postgres.directory), port=self.postgres.port, user="postgres", dbname=database
+        )
+        connection.autocommit = True
+        return connection
+
+
+@contextmanager
+def running_platform() -> Iterator[PlatformUnderTest]:
+    with directory("lambda-postgres-") as postgres_path, directory("lambda-kafka-") as kafka_path:
+        postgres = PostgresServer(postgres_path, POSTGRES_SETTINGS)
+        kafka = KafkaServer(kafka_path, KAFKA_OPTIONS)
+        try:
+            postgres.create()
+            kafka.create()
+            _make_template(postgres)
+            yield PlatformUnderTest(postgres, kafka)
+        finally:
+            kafka.stop()
+            postgres.stop()
+
+
+def fill_topic(kafka: KafkaServer, topic: str, count: int) -> None:
+    """Puts generated transactions of the last hour into a new topic, uncompressed, some 20 a millisecond."""
+    kafka.create_topic(topic, PARTITIONS)
+    outlet = Outlet(Settings(kafka.bootstrap_servers, topic), linger_seconds=0.02, compression="none")
+    generator = TransactionGenerator(draw_pools(), TransactionIds(1), seed=1)
+    milliseconds = int(time.time() * 1000) - 3_600_000
+    for _ in range(0, count, 1000):
+        while outlet.outstanding > 50_000:
+            outlet.settle()
+            time.sleep(0.001)
+        milliseconds += 50
+        records = generator.generate(milliseconds, 1000)
+        outlet.send([(each.account_id.encode(), render_message(each)) for each in records], milliseconds)
+        outlet.settle()
+    while outlet.outstanding:
+        outlet.settle()
+        time.sleep(0.01)
+    outlet.close(5)
+
+
+def consumed(connection: psycopg2.extensions.connection) -> int:
+    """Messages whose fate is committed."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT coalesce(sum(next_offset), 0) FROM lambda.stream_offsets")
+        return int(cursor.fetchone()[0])  # type: ignore[index]
+
+
+def log_directory(kafka: KafkaServer) -> Path:
+    return kafka.directory / "data"
+
+
+def _make_template(postgres: PostgresServer) -> None:
+    postgres.create_database("template_lambda")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PGSERVICEFILE", str(postgres.service_file("template_lambda")))
+        patch.setenv("CREDENTIALS_DIRECTORY", str(postgres.credentials))
+        migrations.migrate()
