@@ -138,7 +138,7 @@ class Worker:
 
     def _read_more(self, subscription: Subscription) -> None:
         is_waiting = len(self._chunk) or (self._writer and self._writer.is_busy)
-        timeout_seconds = settings.CHUNK_AGE_SECONDS / 2 if is_waiting else settings.STATUS_SECONDS / 2
+        timeout_seconds = settings.CHUNK_AGE_SECONDS if is_waiting else settings.STATUS_SECONDS / 2
         runs = subscription.poll(timeout_seconds, max(1, settings.CHUNK_RECORDS - len(self._chunk)))
         if self._read and subscription.topic_id() not in (None, self._topic_id):
             # Records of a topic made anew have nothing to do with our offsets.
