@@ -1,7 +1,7 @@
 """The user of kafka-python, with outlet.py: clients with the right user, and errors in the package's own classes."""
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
@@ -136,7 +136,7 @@ class Subscription:
             read = self._consumer.poll(timeout_ms=max(0, int(timeout_seconds * 1000)), max_records=max_records)
         if self._config.kafka_api == "batches":
             return [run for runs in read.values() for run in runs]
-        return [_run(tp.partition, records) for tp, records in read.items()]
+        return [Run.of_records(tp.partition, records, records[-1].leader_epoch) for tp, records in read.items()]
 
     def assigned(self) -> set[int]:
         """The partitions that are ours by the group's word."""
@@ -209,18 +209,6 @@ class Subscription:
         return TopicPartition(self._config.kafka_topic, partition)
 
 
-def _run(partition: int, records: Sequence[Any]) -> Run:
-    last = records[-1]
-    return Run(
-        partition,
-        [r.offset for r in records],
-        [r.key for r in records],
-        [r.value for r in records],
-        last.timestamp,
-        last.leader_epoch,
-    )
-
-
 class _Parking(ConsumerRebalanceListener):  # type: ignore[misc]
     """Holds back what the group assigns. Runs on kafka-python's own thread: it must not block."""
 
@@ -264,16 +252,15 @@ def open_client(client: type, config: Settings, user: str, options: Mapping[str,
     arguments: dict[str, Any] = bootstrap | _security(config, user) | dict(options)
     timeout_ms = arguments.pop("bootstrap_timeout_ms")
     with Refusals(config, user) as refusals, translated_errors(config):
-        try:
-            # What is refused is refused soon; the rest of the time is for a broker that is away.
-            return client(bootstrap_timeout_ms=timeout_ms // 5, **arguments)
-        except kafka_errors.KafkaTimeoutError as error:
-            if not isinstance(refusals.error(), BrokerUnavailable):
-                raise refusals.error() from error
-        try:
-            return client(bootstrap_timeout_ms=timeout_ms - timeout_ms // 5, **arguments)
-        except kafka_errors.KafkaTimeoutError as error:
-            raise refusals.error() from error
+        # What is refused is refused soon; the rest of the time is for a broker that is away.
+        for share_ms in (timeout_ms // 5, timeout_ms - timeout_ms // 5):
+            try:
+                return client(bootstrap_timeout_ms=share_ms, **arguments)
+            except kafka_errors.KafkaTimeoutError as error:
+                failure, meaning = error, refusals.error()
+            if not isinstance(meaning, BrokerUnavailable):
+                break
+        raise meaning from failure
 
 
 def _security(config: Settings, user: str) -> dict[str, object]:

@@ -204,8 +204,7 @@ class Worker:
 
     def _store(self, writer: Writer) -> None:
         """Hands the chunk to the writer, as soon as it is free."""
-        while writer.is_busy:
-            self._take_result(writer, settings.STATUS_SECONDS)
+        self._await_result(writer)
         chunk, self._chunk = self._chunk, Chunk()
         writer.begin(chunk, self._topic_id)
 
@@ -214,8 +213,11 @@ class Worker:
         if self._writer:
             if len(self._chunk):
                 self._store(self._writer)
-            while self._writer.is_busy:
-                self._take_result(self._writer, settings.STATUS_SECONDS)
+            self._await_result(self._writer)
+
+    def _await_result(self, writer: Writer) -> None:
+        while writer.is_busy:
+            self._take_result(writer, settings.STATUS_SECONDS)
 
     def _take_result(self, writer: Writer, timeout_seconds: float = 0) -> None:
         result = writer.result(timeout_seconds)
@@ -252,8 +254,7 @@ class Worker:
     def _abandon_write(self, writer: Writer) -> None:
         """Whatever becomes of it, the database will tell: only that it is over matters."""
         try:
-            while writer.is_busy:
-                self._take_result(writer, settings.STATUS_SECONDS)
+            self._await_result(writer)
         except (DatabaseUnavailable, PartitionLost) as error:
             logger.info("A chunk was not stored: %s", error)
 

@@ -103,16 +103,7 @@ def _run_of_batch(partition: int, batch: DefaultRecordBatch) -> Run | None:
 
 
 def _run_of_records(partition: int, leader_epoch: int | None, records: list[Any]) -> Run | None:
-    if not records:
-        return None
-    return Run(
-        partition,
-        [r.offset for r in records],
-        [r.key for r in records],
-        [r.value for r in records],
-        records[-1].timestamp,
-        leader_epoch,
-    )
+    return Run.of_records(partition, records, leader_epoch) if records else None
 
 
 def read_records(data: bytes, position: int, count: int) -> tuple[list[bytes | None], list[bytes | None], int]:

@@ -79,7 +79,7 @@ def drain(
     cores: tuple[int, int] | None = None,
 ) -> Drain:
     """`cores`: the one of PostgreSQL and the one of the consumer."""
-    connection = platform.connect(database)
+    connection = platform.postgres.connect(database)
     _hold(platform.postgres.pid, cores and cores[0])
     postgres = Sampler(platform.postgres.pid)
     try:

@@ -46,7 +46,7 @@ def measure(platform: PlatformUnderTest) -> Iterator[Figure]:
 
 def watch(platform: PlatformUnderTest, database: str) -> list[float]:
     """Seconds from event_time until each row of the sample was seen."""
-    connection = platform.connect(database)
+    connection = platform.postgres.connect(database)
     with connection.cursor() as cursor:
         # Without statistics yet, PostgreSQL would read the whole table each time.
         cursor.execute("SET enable_seqscan = off; SET enable_bitmapscan = off")

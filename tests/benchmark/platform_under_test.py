@@ -8,11 +8,10 @@ from pathlib import Path
 from types import MappingProxyType
 
 import psycopg2
-import pytest
+from conftest import make_template
 from consumer_process import ConsumerProcess
 from servers import KafkaServer, PostgresServer, directory
 
-from lambda_app import migrations
 from lambda_app.core.generator import TransactionGenerator, draw_pools, render_message
 from lambda_app.core.identifiers import TransactionIds
 from lambda_app.outlet import Outlet
@@ -61,14 +60,6 @@ class PlatformUnderTest:
             self.environment(database), self.kafka.bootstrap_servers, topic, workers, {**group, **changes}
         )
 
-    def connect(self, database: str) -> psycopg2.extensions.connection:
-        """As the superuser."""
-        connection = psycopg2.connect(
-            host=str(self.postgres.directory), port=self.postgres.port, user="postgres", dbname=database
-        )
-        connection.autocommit = True
-        return connection
-
 
 @contextmanager
 def running_platform() -> Iterator[PlatformUnderTest]:
@@ -78,7 +69,7 @@ def running_platform() -> Iterator[PlatformUnderTest]:
         try:
             postgres.create()
             kafka.create()
-            _make_template(postgres)
+            make_template(postgres)
             yield PlatformUnderTest(postgres, kafka)
         finally:
             kafka.stop()
@@ -114,11 +105,3 @@ def consumed(connection: psycopg2.extensions.connection) -> int:
 
 def log_directory(kafka: KafkaServer) -> Path:
     return kafka.directory / "data"
-
-
-def _make_template(postgres: PostgresServer) -> None:
-    postgres.create_database("template_lambda")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PGSERVICEFILE", str(postgres.service_file("template_lambda")))
-        patch.setenv("CREDENTIALS_DIRECTORY", str(postgres.credentials))
-        migrations.migrate()

@@ -44,6 +44,17 @@ class Database:
         }
 
 
+def make_template(postgres: PostgresServer) -> str:
+    """Migrates a database to be copied; gives its name."""
+    name = "template_lambda"
+    postgres.create_database(name)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PGSERVICEFILE", str(postgres.service_file(name)))
+        patch.setenv("CREDENTIALS_DIRECTORY", str(postgres.credentials))
+        migrations.migrate()
+    return name
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
     with directory("lambda-postgres-") as path:
@@ -69,12 +80,7 @@ def kafka() -> Iterator[KafkaServer]:
 @pytest.fixture(scope="session")
 def template(postgres: PostgresServer) -> str:
     """A migrated database that tests copy."""
-    postgres.create_database("template_lambda")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PGSERVICEFILE", str(postgres.service_file("template_lambda")))
-        patch.setenv("CREDENTIALS_DIRECTORY", str(postgres.credentials))
-        migrations.migrate()
-    return "template_lambda"
+    return make_template(postgres)
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import time
 from collections import defaultdict
 from typing import TypeVar
 
-import psycopg2
 from conftest import Database
 from servers import wait_until
 
@@ -41,11 +40,7 @@ class Flow(threading.Thread):
 
     def __init__(self, database: Database) -> None:
         super().__init__(daemon=True)
-        server = database.server
-        self._connection = psycopg2.connect(
-            host=str(server.directory), port=server.port, user="postgres", dbname=database.name
-        )
-        self._connection.autocommit = True
+        self._connection = database.server.connect(database.name)
         self._is_over = threading.Event()
         # When each partition was seen to have moved.
         self._moments: dict[int, list[float]] = defaultdict(list)

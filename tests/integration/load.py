@@ -10,8 +10,9 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from conftest import Database
 from kafka import KafkaProducer
@@ -161,32 +162,29 @@ class OwnLoad(Sent):
             self.valid = int(tally[1])
 
 
-@contextmanager
-def load(kafka: KafkaServer, topic: str) -> Iterator[Load]:
+def load(kafka: KafkaServer, topic: str) -> AbstractContextManager[Load]:
     thread = Load(kafka, topic)
     thread.start()
-    try:
-        yield thread
-    finally:
-        thread.stop()
+    return _stopped_at_the_end(thread)
+
+
+def java_load(kafka: KafkaServer, topic: str) -> AbstractContextManager[JavaLoad]:
+    return _stopped_at_the_end(JavaLoad(kafka, topic))
+
+
+def own_load(kafka: KafkaServer, topic: str) -> AbstractContextManager[OwnLoad]:
+    return _stopped_at_the_end(OwnLoad(kafka, topic))
+
+
+AnyLoad = TypeVar("AnyLoad", Load, JavaLoad, OwnLoad)
 
 
 @contextmanager
-def java_load(kafka: KafkaServer, topic: str) -> Iterator[JavaLoad]:
-    process = JavaLoad(kafka, topic)
+def _stopped_at_the_end(sent: AnyLoad) -> Iterator[AnyLoad]:
     try:
-        yield process
+        yield sent
     finally:
-        process.stop()
-
-
-@contextmanager
-def own_load(kafka: KafkaServer, topic: str) -> Iterator[OwnLoad]:
-    program = OwnLoad(kafka, topic)
-    try:
-        yield program
-    finally:
-        program.stop()
+        sent.stop()
 
 
 def assert_exactly_once(database: Database, sent: Sent, timeout_seconds: float = 60) -> None:

@@ -129,14 +129,15 @@ class PostgresServer:
 
     def execute(self, statement: str, database: str = "postgres") -> list[tuple[object, ...]]:
         """Runs a statement as the superuser, each in its own transaction."""
+        with contextlib.closing(self.connect(database)) as connection, connection.cursor() as cursor:
+            cursor.execute(statement)
+            return cursor.fetchall() if cursor.description else []
+
+    def connect(self, database: str = "postgres") -> psycopg2.extensions.connection:
+        """As the superuser, each statement in its own transaction."""
         connection = psycopg2.connect(host=str(self.directory), port=self.port, user="postgres", dbname=database)
-        try:
-            connection.autocommit = True
-            with connection.cursor() as cursor:
-                cursor.execute(statement)
-                return cursor.fetchall() if cursor.description else []
-        finally:
-            connection.close()
+        connection.autocommit = True
+        return connection
 
     def service_file(self, database: str) -> Path:
         """A libpq service file for the four roles in a database."""
