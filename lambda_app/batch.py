@@ -1,4 +1,4 @@
-"""The nightly batch: registers the due dates as jobs and runs them, oldest first, one run at a time.
+"""The nightly batch: registers the due dates as jobs, runs them, oldest first, one run at a time, then recomputes.
 
 A job's rows, its dead letters and its completion are one transaction: killed at any moment it is loaded or it is not.
 PostgreSQL being away is waited for and counts as no attempt; a start that was killed counts as one.
@@ -18,6 +18,8 @@ from lambda_app.core.backoff import Backoff
 from lambda_app.core.schedule import MAX_ATTEMPTS, Job, JobStatus, due_dates, status_after_failure
 from lambda_app.database import Connection, queries, transaction
 from lambda_app.errors import DatabaseUnavailable, LambdaError, RetryableError
+from lambda_app.recompute import dirty_days, recompute_days
+from lambda_app.storage import BATCH_SHARD, Store
 
 logger = logging.getLogger(__name__)
 
@@ -85,6 +87,7 @@ class BatchRun:
                         logger.warning("Another batch run is at work: nothing to do for this one")
                         return
                     self._run_jobs(connection)
+                    self._recompute(connection)
                     failed = self._failed_jobs(connection)
                 break
             except DatabaseUnavailable as error:
@@ -94,6 +97,10 @@ class BatchRun:
             raise RetryableError(f"to be tried again: {', '.join(self._to_retry)}")
         if failed:
             raise LambdaError(f"given up: {', '.join(failed)}; lambda-app batch list shows why")
+
+    def _recompute(self, connection: Connection) -> None:
+        for _ in recompute_days(dirty_days(connection), self._clock):
+            pass
 
     def _lock(self, connection: Connection) -> bool:
         deadline = self._clock.monotonic() + LOCK_WAIT_SECONDS
@@ -138,8 +145,9 @@ class BatchRun:
         with transaction(connection):
             zone = ZoneInfo(database.time_zone_name(connection))
         path = write_generated_file(self._directory, job.business_date, zone)
-        with closing(_connect()) as partition_maker, transaction(connection):
-            counts = load_file(connection, partition_maker, path, job.job_id, self._clock.now())
+        store = Store(connection, BATCH_SHARD)
+        with closing(_connect()) as partition_maker, store.transaction():
+            counts = load_file(store, partition_maker, path, job.job_id, self._clock.now())
             _query(
                 connection,
                 "complete_job",

@@ -16,16 +16,10 @@ from zoneinfo import ZoneInfo
 from lambda_app import settings
 from lambda_app.core.copy_text import encode_row
 from lambda_app.core.csv_rows import AcceptedLine, RejectedLine, parse_csv
-from lambda_app.core.days import Days
 from lambda_app.core.generator import Pools, draw_pools, generate_day
+from lambda_app.core.rows import Rows
 from lambda_app.database import Connection, transaction
-from lambda_app.storage import (
-    DeadLetter,
-    ensure_partitions,
-    record_dead_letters,
-    session_zone,
-    store_chunk,
-)
+from lambda_app.storage import DeadLetter, Store, ensure_partitions, record_dead_letters
 
 # Longer lines are read in pieces of this size, which no row survives.
 LONGEST_LINE_BYTES = 1024 * 1024
@@ -54,42 +48,40 @@ class FileCounts:
     rejected: int = 0
 
 
-def load_file(
-    connection: Connection, partition_maker: Connection, path: Path, job_id: str, now: datetime
-) -> FileCounts:
+def load_file(store: Store, partition_maker: Connection, path: Path, job_id: str, now: datetime) -> FileCounts:
     """Stores the file's rows, and its bad lines as dead letters.
 
     Partitions are made on a connection of their own and at once, so that no other program waits for a long load.
     """
     counts = FileCounts()
     with path.open("rb") as file:
-        days = Days(session_zone(connection))
         records = parse_csv(iter(partial(file.readline, LONGEST_LINE_BYTES), b""), now, job_id)
         while piece := list(islice(records, settings.BATCH_CHUNK_ROWS)):
-            _store_piece(connection, partition_maker, days, path.name, piece, counts)
+            _store_piece(store, partition_maker, path.name, piece, counts)
     return counts
 
 
 def _store_piece(
-    connection: Connection,
+    store: Store,
     partition_maker: Connection,
-    days: Days,
     file: str,
     piece: list[AcceptedLine | RejectedLine],
     counts: FileCounts,
 ) -> None:
     accepted = [each for each in piece if isinstance(each, AcceptedLine)]
     rejected = [each for each in piece if isinstance(each, RejectedLine)]
-    lines = [encode_row(each.transaction, INGESTION_TYPE) for each in accepted]
+    rows = Rows.of([encode_row(each.transaction, INGESTION_TYPE) for each in accepted])
     with transaction(partition_maker):
-        ensure_partitions(partition_maker, days.split(lines))
+        ensure_partitions(partition_maker, store.days.of(rows.minutes()))
     # Where some rows are stored already, there are more: no need to find out each time.
-    result = store_chunk(connection, lines, days, expect_duplicates=counts.duplicate > 0)
+    result = store.add(rows, expect_duplicates=counts.duplicate > 0)
     for refusal in result.refused:
         line = accepted[refusal.index]
         rejected.append(RejectedLine(line.line, line.raw, refusal.reason))
     rejected.sort(key=lambda each: each.line)
-    record_dead_letters(connection, [DeadLetter(each.reason, each.raw, file=file, line=each.line) for each in rejected])
+    record_dead_letters(
+        store.connection, [DeadLetter(each.reason, each.raw, file=file, line=each.line) for each in rejected]
+    )
     counts.read += len(piece)
     counts.loaded += result.stored
     counts.duplicate += result.duplicate

@@ -9,6 +9,7 @@ from uuid import UUID
 from lambda_app import settings
 from lambda_app.core.bulk import encode_messages
 from lambda_app.core.offsets import fingerprint
+from lambda_app.core.rows import Rows
 from lambda_app.core.run import Run
 from lambda_app.positions import Advance
 from lambda_app.storage import DeadLetter, StoreResult
@@ -20,8 +21,8 @@ INGESTION_TYPE = "STREAM"
 class Chunk:
     """Messages read and not yet stored; each has a place, counted from 0."""
 
-    # COPY lines of the valid ones, and the place of each.
-    lines: list[str] = field(default_factory=list)
+    # The valid ones, and the place of each.
+    rows: Rows = field(default_factory=Rows)
     places: list[int] = field(default_factory=list)
     # The others: place and reason.
     rejected: list[tuple[int, str]] = field(default_factory=list)
@@ -43,7 +44,7 @@ class Chunk:
             self.started_at = monotonic
         values = [value for run in runs for value in run.values]
         encoded = encode_messages(values, INGESTION_TYPE, now, self._count)
-        self.lines += encoded.lines
+        self.rows += encoded.rows
         self.places += encoded.places
         self.rejected += encoded.rejected
         for run in runs:

@@ -20,6 +20,7 @@ COMMANDS = {
     "consume": "Store the topic's messages in PostgreSQL.",
     "db": "Migrate the database schema.",
     "produce": "Send generated transactions to the topic.",
+    "recompute": "Make the aggregates of days anew.",
     "status": "Show whether the platform is healthy.",
 }
 

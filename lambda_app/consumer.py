@@ -57,6 +57,7 @@ class Worker:
     ) -> None:
         self._config = config
         self._name = f"{socket.gethostname()}-{slot}"
+        self._slot = slot
         self._clock = clock
         self._report = report
         self._is_stopping = is_stopping
@@ -114,7 +115,7 @@ class Worker:
 
     def _work(self) -> None:
         if self._writer is None:
-            self._writer = Writer(self._config.kafka_topic, self._name)
+            self._writer = Writer(self._config.kafka_topic, self._name, self._slot)
         if self._subscription is None:
             self._subscription = Subscription(self._config, self._name)
         self._take_result(self._writer)

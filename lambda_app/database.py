@@ -25,6 +25,8 @@ Connection = connection
 # What a statement fails with because of itself: of the values in it, of a table that is not there, of anything in it.
 ValueRefused = (psycopg2.DataError, psycopg2.IntegrityError)
 UndefinedTable = psycopg2.errors.UndefinedTable
+# A lock was not to be had within lock_timeout.
+LockTimeout = psycopg2.errors.LockNotAvailable
 StatementRefused = (*ValueRefused, psycopg2.ProgrammingError, psycopg2.NotSupportedError)
 
 OWNER = "lambda-owner"
@@ -67,7 +69,9 @@ def connect(
         "tcp_user_timeout": "30000",
     }
     if server_settings:
-        options["options"] = " ".join(f"-c {name}={value}" for name, value in server_settings.items())
+        options["options"] = " ".join(
+            "-c " + f"{name}={value}".replace(" ", "\\ ") for name, value in server_settings.items()
+        )
     passfile = settings.credential_path("pgpass-" + service.removeprefix("lambda-"))
     if passfile:
         options["passfile"] = str(passfile)

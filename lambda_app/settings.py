@@ -49,6 +49,10 @@ PRODUCE_DRAIN_SECONDS = 15.0
 BATCH_FILE_ROWS = 10_000
 BATCH_CHUNK_ROWS = 20_000
 
+# A recompute waits so long for the writers of a day, holding up new ones, and then lets them go ahead for a while.
+RECOMPUTE_LOCK_SECONDS = 0.2
+RECOMPUTE_PAUSE_SECONDS = 1.0
+
 BACKOFF_FIRST_SECONDS = 0.1
 BACKOFF_CAP_SECONDS = 5.0
 CONNECT_TIMEOUT_SECONDS = 10

@@ -1,16 +1,19 @@
-"""Rows into PostgreSQL: the one function behind the stream and the batch.
+"""Rows and their aggregates into PostgreSQL: the one way for the stream and the batch.
 
-Everything here runs inside the caller's transaction; nothing here commits.
+`Store` commits both together; everything else here runs inside the caller's transaction.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from lambda_app.core.copy_text import COLUMNS
+from lambda_app.core.copy_text import COLUMNS, unescape
 from lambda_app.core.days import Days
+from lambda_app.core.rows import Rows
+from lambda_app.core.stats import Stat, Stats, aggregate_lines, merge
 from lambda_app.database import (
     Connection,
     UndefinedTable,
@@ -20,10 +23,16 @@ from lambda_app.database import (
     insert_many,
     queries,
     savepoint,
+    transaction,
 )
 
 # 2000-01-01 in UTC is still the day before in the west.
 _FIRST_DAY = date(1999, 12, 31)
+# The shards of the speed layer: workers of the stream have 1 and up.
+BATCH_SHARD = 0
+RETRY_SHARD = -1
+# Keys of aggregates that wait for the commit: one upsert for many rows, and memory stays bounded.
+_GATHERED_STATS = 50_000
 
 
 @dataclass(frozen=True)
@@ -43,6 +52,8 @@ class StoreResult:
     # The places of rows whose (event_time, transaction_id) was there already, or stands earlier in the chunk.
     duplicates: tuple[int, ...] = ()
     refused: tuple[Refusal, ...] = ()
+    # Aggregates of the stored ones.
+    stats: Stats = field(default_factory=dict)
 
     @property
     def duplicate(self) -> int:
@@ -70,24 +81,76 @@ def session_zone(connection: Connection) -> ZoneInfo:
     return ZoneInfo(connection.info.parameter_status("TimeZone") or "UTC")
 
 
-def store_chunk(
-    connection: Connection, lines: Sequence[str], days: Days, expect_duplicates: bool = False
-) -> StoreResult:
-    """Stores the rows of these COPY lines that are not there yet, and says what became of each.
+class Store:
+    """The transactions of one writer: rows, and with the commit their aggregates.
+
+    `shard` is the writer's own part of speed_stats: writers of different shards never wait for each other.
+    """
+
+    def __init__(self, connection: Connection, shard: int) -> None:
+        self.connection = connection
+        self.days = Days(session_zone(connection))
+        self._shard = shard
+        self._stats: Stats = {}
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Commits at the end, with the aggregates of what was added; rolls back on an exception."""
+        self._stats = {}
+        with transaction(self.connection):
+            yield
+            self._record_stats()
+
+    def add(self, rows: Rows, expect_duplicates: bool = False) -> StoreResult:
+        """Stores rows, inside `transaction`."""
+        result = store_chunk(self.connection, rows, self.days, expect_duplicates)
+        merge(self._stats, result.stats)
+        if len(self._stats) > _GATHERED_STATS:
+            self._record_stats()
+        return result
+
+    def _record_stats(self) -> None:
+        if self._stats:
+            record_stats(self.connection, self._stats, self.days, self._shard)
+        self._stats = {}
+
+
+def store_chunk(connection: Connection, rows: Rows, days: Days, expect_duplicates: bool = False) -> StoreResult:
+    """Stores the rows that are not there yet, and says what became of each; for `Store`, which adds the aggregates.
 
     Fast path: COPY straight into the partitions. When a row turns out to be stored already, and at once with
     `expect_duplicates`, all go by a temporary table. A row that PostgreSQL refuses is reported, the others are stored.
     """
-    if not lines:
+    if not rows.lines:
         return StoreResult(0)
-    try:
-        return _store_in_one_go(connection, lines, days, expect_duplicates)
-    except ValueRefused as error:
-        if not expect_duplicates:
-            return store_chunk(connection, lines, days, expect_duplicates=True)
-        if len(lines) == 1:
-            return StoreResult(0, (), (Refusal(0, f"PostgreSQL refuses it: {error.diag.message_primary}"),))
-    return _store_halves(connection, lines, days)
+    result = _store(connection, rows.lines, days.split(rows.lines, rows.minutes()), expect_duplicates)
+    if result.stored == len(rows):
+        return replace(result, stats=rows.stats)
+    absent = {*result.duplicates, *(refusal.index for refusal in result.refused)}
+    stored = [line for index, line in enumerate(rows.lines) if index not in absent]
+    return replace(result, stats=aggregate_lines(stored))
+
+
+def record_stats(connection: Connection, stats: Stats, days: Days, shard: int) -> None:
+    """Adds aggregates to a shard of the speed layer, in the transaction that stores their rows.
+
+    Waits for a recompute that takes its snapshot of one of their days: those rows and their aggregates come after it.
+    """
+    keys = sorted(stats)
+    minutes, categories, types = zip(*keys, strict=True)
+    columns = dict(zip(Stat._fields, zip(*(stats[key] for key in keys), strict=True), strict=True))
+    fetch_all(connection, queries("storage")["lock_days"], {"days": sorted(days.of(minutes))})
+    fetch_all(
+        connection,
+        queries("storage")["upsert_stats"],
+        {
+            "shard": shard,
+            "minutes": [minute + "Z" for minute in minutes],
+            "categories": [unescape(category) for category in categories],
+            "types": [unescape(transaction_type) for transaction_type in types],
+            **{name: list(values) for name, values in columns.items()},
+        },
+    )
 
 
 def ensure_partitions(connection: Connection, days: Iterable[date]) -> None:
@@ -109,20 +172,33 @@ def record_dead_letters(connection: Connection, letters: Sequence[DeadLetter]) -
     )
 
 
-def _store_in_one_go(connection: Connection, lines: Sequence[str], days: Days, expect_duplicates: bool) -> StoreResult:
-    by_day = days.split(lines)
-    if expect_duplicates:
-        with savepoint(connection):
-            return _store_new(connection, lines, by_day)
+def _store(
+    connection: Connection, lines: Sequence[str], by_day: Mapping[date, Sequence[str]], expect_duplicates: bool
+) -> StoreResult:
     try:
-        with savepoint(connection):
-            for day, day_lines in by_day.items():
-                # In the order of the key: PostgreSQL then fills one page of the index after the other.
-                _copy(connection, f"lambda.transactions_{day:%Y%m%d}", sorted(day_lines))
-    except UndefinedTable:
-        with savepoint(connection):
-            return _store_new(connection, lines, by_day)
-    return StoreResult(len(lines))
+        return _store_in_one_go(connection, lines, by_day, expect_duplicates)
+    except ValueRefused as error:
+        if not expect_duplicates:
+            return _store(connection, lines, by_day, expect_duplicates=True)
+        if len(lines) == 1:
+            return StoreResult(0, (), (Refusal(0, f"PostgreSQL refuses it: {error.diag.message_primary}"),))
+    return _store_halves(connection, lines, by_day)
+
+
+def _store_in_one_go(
+    connection: Connection, lines: Sequence[str], by_day: Mapping[date, Sequence[str]], expect_duplicates: bool
+) -> StoreResult:
+    if not expect_duplicates:
+        try:
+            with savepoint(connection):
+                for day, day_lines in by_day.items():
+                    # In the order of the key: PostgreSQL then fills one page of the index after the other.
+                    _copy(connection, f"lambda.transactions_{day:%Y%m%d}", sorted(day_lines))
+            return StoreResult(len(lines))
+        except UndefinedTable:
+            pass
+    with savepoint(connection):
+        return _store_new(connection, lines, by_day)
 
 
 def _store_new(connection: Connection, lines: Sequence[str], days: Iterable[date]) -> StoreResult:
@@ -137,10 +213,12 @@ def _store_new(connection: Connection, lines: Sequence[str], days: Iterable[date
     return StoreResult(len(lines) - len(duplicates), duplicates)
 
 
-def _store_halves(connection: Connection, lines: Sequence[str], days: Days) -> StoreResult:
+def _store_halves(connection: Connection, lines: Sequence[str], days: Iterable[date]) -> StoreResult:
+    """Finds those to blame; `days` may be more than the days of these lines."""
     middle = len(lines) // 2
-    left = store_chunk(connection, lines[:middle], days, expect_duplicates=True)
-    right = store_chunk(connection, lines[middle:], days, expect_duplicates=True)
+    by_day: dict[date, Sequence[str]] = dict.fromkeys(days, ())
+    left = _store(connection, lines[:middle], by_day, expect_duplicates=True)
+    right = _store(connection, lines[middle:], by_day, expect_duplicates=True)
     return StoreResult(
         left.stored + right.stored,
         left.duplicates + tuple(middle + index for index in right.duplicates),

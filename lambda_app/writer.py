@@ -9,8 +9,8 @@ from uuid import UUID
 
 from lambda_app import database, positions, settings, storage
 from lambda_app.chunk import Chunk
-from lambda_app.core.days import Days
 from lambda_app.database import Connection
+from lambda_app.storage import Store
 
 SERVER_SETTINGS = {
     # A worker that is stopped in the middle of a chunk must not keep its rows locked for the next ...
@@ -38,12 +38,15 @@ class Stored:
 class Writer:
     """A connection, and a thread that stores one chunk at a time on it."""
 
-    def __init__(self, topic: str, name: str) -> None:
-        """Raises DatabaseUnavailable when trying again can help, AccessRefused when it cannot."""
+    def __init__(self, topic: str, name: str, shard: int) -> None:
+        """`shard` is its own part of the speed layer.
+
+        Raises DatabaseUnavailable when trying again can help, AccessRefused when it cannot.
+        """
         # Not for use while `is_busy`.
         self.connection: Connection = database.connect(database.STREAM, f"lambda-consumer {name}", SERVER_SETTINGS)
         self._topic = topic
-        self._days = Days(storage.session_zone(self.connection))
+        self._store = Store(self.connection, shard)
         self._known_days: set[date] = set()
         # Chunks left for which a repetition is expected: they do not try the fast path.
         self._cautious_chunks = 0
@@ -57,7 +60,7 @@ class Writer:
 
     def begin(self, chunk: Chunk, topic_id: UUID | None) -> None:
         """Starts to store a chunk; take the result of the one before first."""
-        self._in_flight = self._thread.submit(self._store, chunk, topic_id)
+        self._in_flight = self._thread.submit(self._store_chunk, chunk, topic_id)
 
     def result(self, timeout_seconds: float) -> Stored | None:
         """What became of the chunk, None while it is on its way.
@@ -74,11 +77,11 @@ class Writer:
         self.connection.close()
         self._thread.shutdown(wait=False)
 
-    def _store(self, chunk: Chunk, topic_id: UUID | None) -> Stored:
+    def _store_chunk(self, chunk: Chunk, topic_id: UUID | None) -> Stored:
         connection = self.connection
-        self._ensure_partitions(self._days.split(chunk.lines).keys() - self._known_days)
-        with database.transaction(connection):
-            result = storage.store_chunk(connection, chunk.lines, self._days, self._cautious_chunks > 0)
+        self._ensure_partitions(self._store.days.of(chunk.rows.minutes()) - self._known_days)
+        with self._store.transaction():
+            result = self._store.add(chunk.rows, self._cautious_chunks > 0)
             advances, letters = chunk.account(result, self._topic, topic_id)
             storage.record_dead_letters(connection, letters)
             positions.advance(connection, self._topic, topic_id, advances)

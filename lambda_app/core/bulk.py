@@ -8,7 +8,8 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Annotated, Any
+from decimal import Decimal
+from typing import Annotated, Any, cast
 
 import msgspec
 
@@ -22,7 +23,10 @@ from lambda_app.core.message import (
     parse_message,
     parse_risk_score,
     parse_time,
+    rounded,
 )
+from lambda_app.core.rows import Rows
+from lambda_app.core.stats import aggregate
 from lambda_app.errors import InvalidMessage
 
 # Fewer than these are judged one by one.
@@ -30,8 +34,9 @@ _FEW = 32
 
 _NULL = NULL.encode()
 _AMOUNTS = re.compile(rb"(?:-?(?:0|[1-9]\d{0,9})(?:\.\d\d?)?\n)*")
-# PostgreSQL rounds as we do, halves away from zero; what could become 100.00 is not for it to judge.
-_RISK_SCORES = re.compile(rb"(?:(?:(?:\d|[1-8]\d|9[0-8])(?:\.\d{1,20})?|99(?:\.\d\d?)?|\\N)\n)*")
+_RISK_SCORES = re.compile(rb"(?:(?:(?:\d|[1-9]\d)(?:\.\d\d?)?|\\N)\n)*")
+# What rounding could make 100.00 of is judged one by one.
+_LONG_RISK_SCORES = re.compile(rb"(?:(?:(?:\d|[1-8]\d|9[0-8])(?:\.\d{1,20})?|99(?:\.\d\d?)?|\\N)\n)*")
 _CLOCK = r"\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?"
 _TIMES = re.compile(rf"(?:{_CLOCK}(?:Z|\+00:00)\n)*", re.ASCII)
 _TIMES_WITHOUT_ZONE = re.compile(rf"(?:{_CLOCK}\n)*", re.ASCII)
@@ -43,10 +48,10 @@ _FAULTS = (msgspec.MsgspecError, UnicodeError, RecursionError, InvalidMessage, T
 
 @dataclass
 class Encoded:
-    """Messages taken apart: each is a line or a rejection."""
+    """Messages taken apart: each is a row or a rejection."""
 
-    # COPY lines, and the place of each one's message.
-    lines: list[str] = field(default_factory=list)
+    # The valid ones, and the place of each one's message.
+    rows: Rows = field(default_factory=Rows)
     places: list[int] = field(default_factory=list)
     # The place and the reason.
     rejected: list[tuple[int, str]] = field(default_factory=list)
@@ -55,7 +60,7 @@ class Encoded:
 def encode_messages(
     values: Sequence[bytes | None], ingestion_type: str, now: datetime, first_place: int = 0
 ) -> Encoded:
-    """Lines of the valid ones, reasons for the others, in their order; places count from `first_place`."""
+    """Rows of the valid ones, reasons for the others, in their order; places count from `first_place`."""
     encoded = Encoded()
     _encode(values, ingestion_type, now, first_place, encoded)
     return encoded
@@ -83,7 +88,7 @@ def _encode(
     values: Sequence[bytes | None], ingestion_type: str, now: datetime, first_place: int, encoded: Encoded
 ) -> None:
     try:
-        encoded.lines += _encode_valid(values, ingestion_type, now)
+        encoded.rows += _encode_valid(values, ingestion_type, now)
         encoded.places += range(first_place, first_place + len(values))
     except _FAULTS:
         if len(values) <= _FEW:
@@ -97,32 +102,38 @@ def _encode(
 def _encode_each(
     values: Sequence[bytes | None], ingestion_type: str, now: datetime, first_place: int, encoded: Encoded
 ) -> None:
+    lines = []
     for place, value in enumerate(values, first_place):
         try:
-            line = encode_row(parse_message(value, now), ingestion_type)
+            lines.append(encode_row(parse_message(value, now), ingestion_type))
         except InvalidMessage as error:
             encoded.rejected.append((place, str(error)))
         else:
-            encoded.lines.append(line)
             encoded.places.append(place)
+    encoded.rows += Rows.of(lines)
 
 
-def _encode_valid(values: Sequence[Any], ingestion_type: str, now: datetime) -> list[str]:
-    """Lines of messages that are all valid; raises one of `_FAULTS` when one may not be."""
+def _encode_valid(values: Sequence[Any], ingestion_type: str, now: datetime) -> Rows:
+    """Rows of messages that are all valid; raises one of `_FAULTS` when one may not be."""
     rows: list[_Fields] = [_decode(value) for value in values]
     text = b"".join(values)
     # JSON writes each character that COPY has a meaning for with a backslash.
     if b"\\" in text or b"null" in text:
         for row in rows:
             _escape_texts(row)
-    times = _times([row.timestamp if row.event_time is None else row.event_time for row in rows], now)
+    times, minutes = _times([row.timestamp if row.event_time is None else row.event_time for row in rows], now)
     amounts = _amounts([row.amount for row in rows])
     risk_scores = _risk_scores([row.risk_score for row in rows])
-    return [
+    lines = [
         f"{time}\t{row.transaction_id}\t{row.account_id}\t{row.transaction_type}\t{amount}\t{row.merchant_category}\t"
         f"{row.location}\t{BOOLEANS[row.card_present]}\t{risk_score}\t{row.job_id}\t{ingestion_type}\n"
         for row, time, amount, risk_score in zip(rows, times, amounts, risk_scores, strict=True)
     ]
+    # Absent is NULL, not None, by now.
+    categories = cast("list[str]", [row.merchant_category for row in rows])
+    keys = zip(minutes, categories, [row.transaction_type for row in rows], strict=True)
+    scores = [None if score == NULL else float(score) for score in risk_scores]
+    return Rows(lines, aggregate(keys, map(float, amounts), scores))
 
 
 def _escape_texts(row: _Fields) -> None:
@@ -140,23 +151,25 @@ def _escape_texts(row: _Fields) -> None:
             raise InvalidMessage("a time is no time")
 
 
-def _times(times: list[Any], now: datetime) -> Sequence[str]:
+def _times(times: list[Any], now: datetime) -> tuple[Sequence[str], Sequence[str]]:
+    """The times as columns, and their minutes."""
     text = "\n".join(times) + "\n"
     if _TIMES.fullmatch(text) is None:
         if _TIMES_WITHOUT_ZONE.fullmatch(text):
             times = [time + "Z" for time in times]
         else:
-            return [parse_time("event_time", time, now).isoformat() for time in times]
-    minutes = {time[:MINUTE_LENGTH] for time in times}
+            times = [parse_time("event_time", time, now).isoformat() for time in times]
+            return times, [time[:MINUTE_LENGTH] for time in times]
+    minutes = [time[:MINUTE_LENGTH] for time in times]
     # Every day must be a real one; the few rows of the last minute are judged one by one.
-    days = {minute[:10] for minute in minutes}
+    days = {minute[:10] for minute in set(minutes)}
     if (
         not _are_days(days)
         or min(days) < f"{EARLIEST:%Y-%m-%d}"
         or max(minutes) >= f"{now + LATEST_AHEAD:%Y-%m-%dT%H:%M}"
     ):
         raise InvalidMessage("a time is out of range")
-    return times
+    return times, minutes
 
 
 def _are_days(days: Iterable[str]) -> bool:
@@ -181,6 +194,8 @@ def _risk_scores(risk_scores: list[msgspec.Raw]) -> Sequence[str]:
         text = text.replace(b"null", _NULL)
     if _RISK_SCORES.fullmatch(text):
         return text.decode().split("\n")[:-1]
+    if _LONG_RISK_SCORES.fullmatch(text):
+        return [NULL if score == NULL else str(rounded(Decimal(score))) for score in text.decode().split("\n")[:-1]]
     return [
         NULL if score == _NULL or score == b"null" else str(parse_risk_score(NUMBER_DECODER.decode(score)))
         for score in risk_scores

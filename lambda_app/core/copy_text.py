@@ -3,6 +3,8 @@
 https://www.postgresql.org/docs/15/sql-copy.html
 """
 
+import re
+
 from lambda_app.core.message import Transaction
 
 # In the order of a line; ingested_at has a default. The key comes first: lines in their order are rows in its order.
@@ -24,9 +26,10 @@ BOOLEANS = {None: NULL, True: "t", False: "f"}
 # The start of a line, in UTC: 2026-01-31T23:59.
 MINUTE_LENGTH = 16
 
-_ESCAPES = str.maketrans(
-    {"\\": "\\\\", "\b": "\\b", "\t": "\\t", "\n": "\\n", "\v": "\\v", "\f": "\\f", "\r": "\\r"},
-)
+_LETTERS = {"\\": "\\", "\b": "b", "\t": "t", "\n": "n", "\v": "v", "\f": "f", "\r": "r"}
+_ESCAPES = str.maketrans({character: "\\" + letter for character, letter in _LETTERS.items()})
+_MEANINGS = {letter: character for character, letter in _LETTERS.items()}
+_ESCAPED = re.compile(r"\\(.)")
 
 
 def encode_row(row: Transaction, ingestion_type: str) -> str:
@@ -42,3 +45,14 @@ def encode_row(row: Transaction, ingestion_type: str) -> str:
 def escape(value: str | None) -> str:
     """A text column."""
     return NULL if value is None else value.translate(_ESCAPES)
+
+
+def unescape(column: str) -> str | None:
+    """The value of a text column.
+
+    >>> unescape(escape("a\\tb")), unescape(NULL)
+    ('a\\tb', None)
+    """
+    if column == NULL:
+        return None
+    return _ESCAPED.sub(lambda match: _MEANINGS[match[1]], column) if "\\" in column else column

@@ -1,6 +1,6 @@
 """The days of a time zone: which one a row belongs to."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
@@ -19,13 +19,17 @@ class Days:
         self._zone = zone
         self._known: dict[str, date] = {}
 
-    def split(self, lines: Sequence[str]) -> dict[date, Sequence[str]]:
-        """The lines of each day, in their order.
+    def of(self, minutes: Collection[str]) -> set[date]:
+        """The days of minutes in UTC, each like 2026-01-31T23:59."""
+        return set(self._learn(minutes).values())
 
-        >>> Days(ZoneInfo("Asia/Tokyo")).split(["2026-01-31T14:59:59Z", "2026-01-31T15:00:00Z"])
-        {datetime.date(2026, 1, 31): ['2026-01-31T14:59:59Z'], datetime.date(2026, 2, 1): ['2026-01-31T15:00:00Z']}
+    def split(self, lines: Sequence[str], minutes: Collection[str]) -> dict[date, Sequence[str]]:
+        """The lines of each day, in their order; `minutes` are all that they are of.
+
+        >>> Days(ZoneInfo("Asia/Tokyo")).split(["2026-01-31T14:59:59Z"], ["2026-01-31T14:59"])
+        {datetime.date(2026, 1, 31): ['2026-01-31T14:59:59Z']}
         """
-        known = self._learn({line[:MINUTE_LENGTH] for line in lines})
+        known = self._learn(minutes)
         if len(set(known.values())) <= 1:
             return dict.fromkeys(known.values(), lines)
         days: dict[date, list[str]] = {}
@@ -33,7 +37,7 @@ class Days:
             days.setdefault(known[line[:MINUTE_LENGTH]], []).append(line)
         return dict(days)
 
-    def _learn(self, minutes: Iterable[str]) -> dict[str, date]:
+    def _learn(self, minutes: Collection[str]) -> dict[str, date]:
         known = self._known
         if len(known) > _REMEMBERED_MINUTES:
             known.clear()

@@ -195,10 +195,10 @@ def parse_amount(value: object) -> Decimal:
     # The order of magnitude first: no digit of 1e999999999 is ever written out.
     if number and number.adjusted() >= 10:
         raise InvalidMessage(f"amount must be between -10^10 and 10^10: {_show(value)}")
-    rounded = number.quantize(_HUNDREDTH, context=_EXACT) if number else _ZERO
-    if rounded != number:
+    hundredths = rounded(number)
+    if hundredths != number:
         raise InvalidMessage(f"amount has {_decimals(number)} decimals, more than 2: {_show(value)}")
-    return rounded
+    return hundredths
 
 
 def parse_risk_score(value: object) -> Decimal:
@@ -206,10 +206,15 @@ def parse_risk_score(value: object) -> Decimal:
     number = _number("risk_score", value)
     if number < 0 or number >= 100:
         raise InvalidMessage(f"risk_score must be between 0 and {RISK_SCORE_LIMIT}: {_show(value)}")
-    rounded = abs(number.quantize(_HUNDREDTH, context=_EXACT)) if number else _ZERO
-    if rounded > RISK_SCORE_LIMIT:
+    hundredths = abs(rounded(number))
+    if hundredths > RISK_SCORE_LIMIT:
         raise InvalidMessage(f"risk_score must be between 0 and {RISK_SCORE_LIMIT}: {_show(value)}")
-    return rounded
+    return hundredths
+
+
+def rounded(number: Decimal) -> Decimal:
+    """A number below 10**38 to 2 decimals, halves away from zero, as PostgreSQL's numeric rounds."""
+    return number.quantize(_HUNDREDTH, context=_EXACT) if number else _ZERO
 
 
 def parse_time(name: str, value: object, now: datetime) -> datetime:

@@ -102,6 +102,68 @@ $$;
 ALTER FUNCTION lambda.time_zone() OWNER TO lambda_owner;
 
 --
+-- Name: batch_day_stats; Type: TABLE; Schema: lambda; Owner: lambda_owner
+--
+
+CREATE TABLE lambda.batch_day_stats (
+    day date NOT NULL,
+    merchant_category text,
+    transaction_type text NOT NULL,
+    count bigint NOT NULL,
+    amount_sum numeric NOT NULL,
+    amount_min numeric NOT NULL,
+    amount_max numeric NOT NULL,
+    risk_sum numeric NOT NULL,
+    high_risk_count bigint NOT NULL
+);
+
+ALTER TABLE lambda.batch_day_stats OWNER TO lambda_owner;
+
+--
+-- Name: TABLE batch_day_stats; Type: COMMENT; Schema: lambda; Owner: lambda_owner
+--
+
+COMMENT ON TABLE lambda.batch_day_stats IS 'Batch layer: batch_stats by day, written with them';
+
+--
+-- Name: batch_days; Type: TABLE; Schema: lambda; Owner: lambda_owner
+--
+
+CREATE TABLE lambda.batch_days (
+    day date NOT NULL,
+    count bigint DEFAULT 0 NOT NULL,
+    recomputed_at timestamp with time zone,
+    repeated_ids bigint,
+    dropped_at timestamp with time zone
+);
+
+ALTER TABLE lambda.batch_days OWNER TO lambda_owner;
+
+--
+-- Name: TABLE batch_days; Type: COMMENT; Schema: lambda; Owner: lambda_owner
+--
+
+COMMENT ON TABLE lambda.batch_days IS 'Each day that was recomputed, closed or dropped';
+
+--
+-- Name: COLUMN batch_days.count; Type: COMMENT; Schema: lambda; Owner: lambda_owner
+--
+
+COMMENT ON COLUMN lambda.batch_days.count IS 'Transactions at the last recompute';
+
+--
+-- Name: COLUMN batch_days.repeated_ids; Type: COMMENT; Schema: lambda; Owner: lambda_owner
+--
+
+COMMENT ON COLUMN lambda.batch_days.repeated_ids IS 'Transaction ids that occur with another time too, the same day or up to 7 days before; NULL before the day was closed';
+
+--
+-- Name: COLUMN batch_days.dropped_at; Type: COMMENT; Schema: lambda; Owner: lambda_owner
+--
+
+COMMENT ON COLUMN lambda.batch_days.dropped_at IS 'When its transactions were dropped by retention: its aggregates stay';
+
+--
 -- Name: batch_jobs; Type: TABLE; Schema: lambda; Owner: lambda_owner
 --
 
@@ -124,6 +186,10 @@ END)) STORED,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     started_at timestamp with time zone,
     finished_at timestamp with time zone,
+    file text,
+    content_hash bytea,
+    header text[],
+    CONSTRAINT batch_jobs_file_check CHECK (((file IS NULL) = (content_hash IS NULL))),
     CONSTRAINT batch_jobs_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'running'::text, 'completed'::text, 'failed'::text])))
 );
 
@@ -133,7 +199,19 @@ ALTER TABLE lambda.batch_jobs OWNER TO lambda_owner;
 -- Name: TABLE batch_jobs; Type: COMMENT; Schema: lambda; Owner: lambda_owner
 --
 
-COMMENT ON TABLE lambda.batch_jobs IS 'The nightly jobs: one per source and business date, whatever happens';
+COMMENT ON TABLE lambda.batch_jobs IS 'The jobs of the batch: one for each source and business date, and one for each content of a file';
+
+--
+-- Name: COLUMN batch_jobs.content_hash; Type: COMMENT; Schema: lambda; Owner: lambda_owner
+--
+
+COMMENT ON COLUMN lambda.batch_jobs.content_hash IS 'SHA-256 of the file';
+
+--
+-- Name: COLUMN batch_jobs.header; Type: COMMENT; Schema: lambda; Owner: lambda_owner
+--
+
+COMMENT ON COLUMN lambda.batch_jobs.header IS 'Columns of the file, so that its dead letters can be read again';
 
 --
 -- Name: batch_jobs_id_seq; Type: SEQUENCE; Schema: lambda; Owner: lambda_owner
@@ -173,6 +251,26 @@ ALTER TABLE lambda.batch_stats OWNER TO lambda_owner;
 COMMENT ON TABLE lambda.batch_stats IS 'Batch layer: the recomputed truth of closed days';
 
 --
+-- Name: batch_top_accounts; Type: TABLE; Schema: lambda; Owner: lambda_owner
+--
+
+CREATE TABLE lambda.batch_top_accounts (
+    day date NOT NULL,
+    rank integer NOT NULL,
+    account_id text NOT NULL COLLATE pg_catalog."C",
+    count bigint NOT NULL,
+    amount_sum numeric NOT NULL
+);
+
+ALTER TABLE lambda.batch_top_accounts OWNER TO lambda_owner;
+
+--
+-- Name: TABLE batch_top_accounts; Type: COMMENT; Schema: lambda; Owner: lambda_owner
+--
+
+COMMENT ON TABLE lambda.batch_top_accounts IS 'Batch layer: the hundred accounts of a day with the largest sum, as of its last recompute';
+
+--
 -- Name: dead_letters; Type: TABLE; Schema: lambda; Owner: lambda_owner
 --
 
@@ -188,7 +286,10 @@ CREATE TABLE lambda.dead_letters (
     reason text NOT NULL,
     received_at timestamp with time zone DEFAULT now() NOT NULL,
     resolved_at timestamp with time zone,
-    CONSTRAINT dead_letters_origin_check CHECK ((((topic IS NOT NULL) AND (partition IS NOT NULL) AND ("offset" IS NOT NULL) AND (file IS NULL) AND (line IS NULL)) OR ((topic IS NULL) AND (partition IS NULL) AND ("offset" IS NULL) AND (file IS NOT NULL) AND (line IS NOT NULL))))
+    job_id text,
+    resolution text,
+    CONSTRAINT dead_letters_origin_check CHECK ((((topic IS NOT NULL) AND (partition IS NOT NULL) AND ("offset" IS NOT NULL) AND (file IS NULL) AND (line IS NULL)) OR ((topic IS NULL) AND (partition IS NULL) AND ("offset" IS NULL) AND (file IS NOT NULL) AND (line IS NOT NULL)))),
+    CONSTRAINT dead_letters_resolution_check CHECK (((resolution = ANY (ARRAY['stored'::text, 'duplicate'::text, 'discarded'::text])) AND ((resolution IS NULL) = (resolved_at IS NULL))))
 );
 
 ALTER TABLE lambda.dead_letters OWNER TO lambda_owner;
@@ -198,6 +299,18 @@ ALTER TABLE lambda.dead_letters OWNER TO lambda_owner;
 --
 
 COMMENT ON TABLE lambda.dead_letters IS 'Every message or line that was not valid, with the reason; raw is NULL for a null value';
+
+--
+-- Name: COLUMN dead_letters.job_id; Type: COMMENT; Schema: lambda; Owner: lambda_owner
+--
+
+COMMENT ON COLUMN lambda.dead_letters.job_id IS 'The job of batch_jobs that met it; NULL for a message of the stream';
+
+--
+-- Name: COLUMN dead_letters.resolution; Type: COMMENT; Schema: lambda; Owner: lambda_owner
+--
+
+COMMENT ON COLUMN lambda.dead_letters.resolution IS 'What became of it in the end; NULL as long as it is open';
 
 --
 -- Name: dead_letters_id_seq; Type: SEQUENCE; Schema: lambda; Owner: lambda_owner
@@ -213,6 +326,19 @@ ALTER TABLE lambda.dead_letters ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY
 );
 
 --
+-- Name: recompute_generation; Type: SEQUENCE; Schema: lambda; Owner: lambda_owner
+--
+
+CREATE SEQUENCE lambda.recompute_generation
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+ALTER TABLE lambda.recompute_generation OWNER TO lambda_owner;
+
+--
 -- Name: speed_stats; Type: TABLE; Schema: lambda; Owner: lambda_owner
 --
 
@@ -226,8 +352,10 @@ CREATE TABLE lambda.speed_stats (
     amount_min numeric NOT NULL,
     amount_max numeric NOT NULL,
     risk_sum numeric NOT NULL,
-    high_risk_count bigint NOT NULL
-);
+    high_risk_count bigint NOT NULL,
+    generation bigint DEFAULT 0 NOT NULL
+)
+WITH (fillfactor='50');
 
 ALTER TABLE lambda.speed_stats OWNER TO lambda_owner;
 
@@ -236,6 +364,12 @@ ALTER TABLE lambda.speed_stats OWNER TO lambda_owner;
 --
 
 COMMENT ON TABLE lambda.speed_stats IS 'Speed layer: aggregates of the rows not yet recomputed, a shard per writer';
+
+--
+-- Name: COLUMN speed_stats.generation; Type: COMMENT; Schema: lambda; Owner: lambda_owner
+--
+
+COMMENT ON COLUMN lambda.speed_stats.generation IS 'How many recomputes had begun when the row was first written';
 
 --
 -- Name: stream_gaps; Type: TABLE; Schema: lambda; Owner: lambda_owner
@@ -382,6 +516,20 @@ ALTER TABLE lambda.transactions OWNER TO lambda_owner;
 COMMENT ON TABLE lambda.transactions IS 'Master data set: every valid transaction exactly once, a partition per day of event_time';
 
 --
+-- Name: batch_day_stats batch_day_stats_key; Type: CONSTRAINT; Schema: lambda; Owner: lambda_owner
+--
+
+ALTER TABLE ONLY lambda.batch_day_stats
+    ADD CONSTRAINT batch_day_stats_key UNIQUE NULLS NOT DISTINCT (day, merchant_category, transaction_type);
+
+--
+-- Name: batch_days batch_days_pkey; Type: CONSTRAINT; Schema: lambda; Owner: lambda_owner
+--
+
+ALTER TABLE ONLY lambda.batch_days
+    ADD CONSTRAINT batch_days_pkey PRIMARY KEY (day);
+
+--
 -- Name: batch_jobs batch_jobs_job_id_key; Type: CONSTRAINT; Schema: lambda; Owner: lambda_owner
 --
 
@@ -396,18 +544,18 @@ ALTER TABLE ONLY lambda.batch_jobs
     ADD CONSTRAINT batch_jobs_pkey PRIMARY KEY (id);
 
 --
--- Name: batch_jobs batch_jobs_source_business_date_key; Type: CONSTRAINT; Schema: lambda; Owner: lambda_owner
---
-
-ALTER TABLE ONLY lambda.batch_jobs
-    ADD CONSTRAINT batch_jobs_source_business_date_key UNIQUE (source, business_date);
-
---
 -- Name: batch_stats batch_stats_key; Type: CONSTRAINT; Schema: lambda; Owner: lambda_owner
 --
 
 ALTER TABLE ONLY lambda.batch_stats
     ADD CONSTRAINT batch_stats_key UNIQUE NULLS NOT DISTINCT (minute, merchant_category, transaction_type);
+
+--
+-- Name: batch_top_accounts batch_top_accounts_pkey; Type: CONSTRAINT; Schema: lambda; Owner: lambda_owner
+--
+
+ALTER TABLE ONLY lambda.batch_top_accounts
+    ADD CONSTRAINT batch_top_accounts_pkey PRIMARY KEY (day, rank);
 
 --
 -- Name: dead_letters dead_letters_pkey; Type: CONSTRAINT; Schema: lambda; Owner: lambda_owner
@@ -421,7 +569,7 @@ ALTER TABLE ONLY lambda.dead_letters
 --
 
 ALTER TABLE ONLY lambda.speed_stats
-    ADD CONSTRAINT speed_stats_key UNIQUE NULLS NOT DISTINCT (minute, merchant_category, transaction_type, shard);
+    ADD CONSTRAINT speed_stats_key UNIQUE NULLS NOT DISTINCT (minute, merchant_category, transaction_type, shard, generation);
 
 --
 -- Name: stream_gaps stream_gaps_pkey; Type: CONSTRAINT; Schema: lambda; Owner: lambda_owner
@@ -445,10 +593,34 @@ ALTER TABLE ONLY lambda.transactions
     ADD CONSTRAINT transactions_pkey PRIMARY KEY (event_time, transaction_id);
 
 --
+-- Name: batch_jobs_content_hash_key; Type: INDEX; Schema: lambda; Owner: lambda_owner
+--
+
+CREATE UNIQUE INDEX batch_jobs_content_hash_key ON lambda.batch_jobs USING btree (content_hash);
+
+--
+-- Name: batch_jobs_source_business_date_key; Type: INDEX; Schema: lambda; Owner: lambda_owner
+--
+
+CREATE UNIQUE INDEX batch_jobs_source_business_date_key ON lambda.batch_jobs USING btree (source, business_date) WHERE (file IS NULL);
+
+--
+-- Name: dead_letters_open_idx; Type: INDEX; Schema: lambda; Owner: lambda_owner
+--
+
+CREATE INDEX dead_letters_open_idx ON lambda.dead_letters USING btree (id) WHERE (resolved_at IS NULL);
+
+--
 -- Name: dead_letters_origin_idx; Type: INDEX; Schema: lambda; Owner: lambda_owner
 --
 
 CREATE UNIQUE INDEX dead_letters_origin_idx ON lambda.dead_letters USING btree (topic, topic_id, partition, "offset", sha256(raw)) NULLS NOT DISTINCT WHERE (topic IS NOT NULL);
+
+--
+-- Name: transactions_high_risk_idx; Type: INDEX; Schema: lambda; Owner: lambda_owner
+--
+
+CREATE INDEX transactions_high_risk_idx ON ONLY lambda.transactions USING btree (event_time) WHERE (risk_score >= 0.8);
 
 --
 -- Name: SCHEMA lambda; Type: ACL; Schema: -; Owner: lambda_owner
@@ -467,6 +639,20 @@ GRANT ALL ON FUNCTION lambda.ensure_partition(day date) TO lambda_stream;
 GRANT ALL ON FUNCTION lambda.ensure_partition(day date) TO lambda_batch;
 
 --
+-- Name: TABLE batch_day_stats; Type: ACL; Schema: lambda; Owner: lambda_owner
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE lambda.batch_day_stats TO lambda_batch;
+GRANT SELECT ON TABLE lambda.batch_day_stats TO lambda_reader;
+
+--
+-- Name: TABLE batch_days; Type: ACL; Schema: lambda; Owner: lambda_owner
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE lambda.batch_days TO lambda_batch;
+GRANT SELECT ON TABLE lambda.batch_days TO lambda_reader;
+
+--
 -- Name: TABLE batch_jobs; Type: ACL; Schema: lambda; Owner: lambda_owner
 --
 
@@ -481,12 +667,39 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE lambda.batch_stats TO lambda_batch;
 GRANT SELECT ON TABLE lambda.batch_stats TO lambda_reader;
 
 --
+-- Name: TABLE batch_top_accounts; Type: ACL; Schema: lambda; Owner: lambda_owner
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE lambda.batch_top_accounts TO lambda_batch;
+GRANT SELECT ON TABLE lambda.batch_top_accounts TO lambda_reader;
+
+--
 -- Name: TABLE dead_letters; Type: ACL; Schema: lambda; Owner: lambda_owner
 --
 
 GRANT SELECT,INSERT ON TABLE lambda.dead_letters TO lambda_stream;
 GRANT SELECT,INSERT ON TABLE lambda.dead_letters TO lambda_batch;
 GRANT SELECT ON TABLE lambda.dead_letters TO lambda_reader;
+
+--
+-- Name: COLUMN dead_letters.resolved_at; Type: ACL; Schema: lambda; Owner: lambda_owner
+--
+
+GRANT UPDATE(resolved_at) ON TABLE lambda.dead_letters TO lambda_batch;
+
+--
+-- Name: COLUMN dead_letters.resolution; Type: ACL; Schema: lambda; Owner: lambda_owner
+--
+
+GRANT UPDATE(resolution) ON TABLE lambda.dead_letters TO lambda_batch;
+
+--
+-- Name: SEQUENCE recompute_generation; Type: ACL; Schema: lambda; Owner: lambda_owner
+--
+
+GRANT SELECT,USAGE ON SEQUENCE lambda.recompute_generation TO lambda_batch;
+GRANT SELECT ON SEQUENCE lambda.recompute_generation TO lambda_stream;
+GRANT SELECT ON SEQUENCE lambda.recompute_generation TO lambda_reader;
 
 --
 -- Name: TABLE speed_stats; Type: ACL; Schema: lambda; Owner: lambda_owner

@@ -18,6 +18,7 @@ from lambda_app import batch, batch_files
 from lambda_app import database as db
 from lambda_app.clock import SystemClock
 from lambda_app.errors import InvalidFile
+from lambda_app.storage import BATCH_SHARD, Store
 
 ROWS = 10_000
 
@@ -97,7 +98,7 @@ def test_killed_run_leaves_all_or_nothing_and_the_next_finishes(database, enviro
         ("batch write_generated_file before", "running", 0),
         ("batch write_generated_file after", "running", 0),
         ("batch_files ensure_partitions after", "running", 0),
-        ("batch_files store_chunk after", "running", 0),
+        ("storage store_chunk after", "running", 0),
         ("batch load_file after", "running", 0),
         # Committed, and not yet said.
         ("batch _log_completion before", "completed", ROWS),
@@ -218,9 +219,9 @@ def test_bad_lines_become_dead_letters_by_number_and_good_ones_are_stored(databa
     with (
         closing(db.connect(db.BATCH)) as connection,
         closing(db.connect(db.BATCH)) as maker,
-        db.transaction(connection),
+        (store := Store(connection, BATCH_SHARD)).transaction(),
     ):
-        counts = batch_files.load_file(connection, maker, path, "BAT00001", datetime(2026, 11, 24, tzinfo=UTC))
+        counts = batch_files.load_file(store, maker, path, "BAT00001", datetime(2026, 11, 24, tzinfo=UTC))
 
     assert counts == batch_files.FileCounts(read=6, loaded=2, duplicate=1, rejected=3)
     assert database.query("SELECT transaction_id, location FROM lambda.transactions ORDER BY 1") == [
@@ -244,7 +245,9 @@ def test_file_without_a_needed_column_is_refused_as_a_whole(database, tmp_path):
         closing(db.connect(db.BATCH)) as maker,
         pytest.raises(InvalidFile, match="the header lacks account_id, transaction_type, event_time"),
     ):
-        batch_files.load_file(connection, maker, path, "BAT00001", datetime(2026, 11, 24, tzinfo=UTC))
+        batch_files.load_file(
+            Store(connection, BATCH_SHARD), maker, path, "BAT00001", datetime(2026, 11, 24, tzinfo=UTC)
+        )
 
 
 def test_list_shows_each_job(database, environment):

@@ -17,6 +17,7 @@ from lambda_app import database as db
 from lambda_app.core.copy_text import encode_row
 from lambda_app.core.days import Days
 from lambda_app.core.message import MAX_LENGTHS, Transaction, parse_message
+from lambda_app.core.rows import Rows
 from lambda_app.database import Connection
 from lambda_app.errors import DatabaseUnavailable, InvalidMessage
 from lambda_app.storage import DeadLetter, StoreResult, record_dead_letters, session_zone, store_chunk
@@ -50,7 +51,7 @@ def store(
     connection: Connection, rows: Sequence[Transaction], ingestion_type: str = "STREAM", expect_duplicates: bool = False
 ) -> StoreResult:
     lines = [encode_row(each, ingestion_type) for each in rows]
-    return store_chunk(connection, lines, Days(session_zone(connection)), expect_duplicates)
+    return store_chunk(connection, Rows.of(lines), Days(session_zone(connection)), expect_duplicates)
 
 
 def stored_ids(database: Database) -> list[str]:

@@ -15,6 +15,7 @@ from lambda_app.core.copy_text import encode_row
 from lambda_app.core.generator import TransactionGenerator, draw_pools, render_message
 from lambda_app.core.identifiers import TransactionIds
 from lambda_app.core.message import MAX_LENGTHS, parse_message
+from lambda_app.core.stats import aggregate_lines
 from lambda_app.errors import InvalidMessage
 
 NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
@@ -37,8 +38,7 @@ def columns(line: str) -> list[object]:
     parts[0] = datetime.fromisoformat(str(parts[0]))
     parts[4] = Decimal(str(parts[4]))
     if parts[8] != "\\N":
-        # As numeric(4, 2) rounds it.
-        parts[8] = Decimal(str(parts[8])).quantize(Decimal("0.01"), "ROUND_HALF_UP")
+        parts[8] = Decimal(str(parts[8]))
     return parts
 
 
@@ -46,7 +46,8 @@ def assert_same_as_one_by_one(values: Sequence[bytes | None]) -> None:
     encoded = encode_messages(values, "STREAM", NOW, first_place=100)
 
     rejected = dict(encoded.rejected)
-    lines = dict(zip(encoded.places, encoded.lines, strict=True))
+    lines = dict(zip(encoded.places, encoded.rows.lines, strict=True))
+    assert encoded.rows.stats == aggregate_lines(encoded.rows.lines)
     assert sorted([*rejected, *lines]) == list(range(100, 100 + len(values)))
     for place, value in enumerate(values, 100):
         try:
@@ -151,7 +152,7 @@ def test_valid_messages_are_not_judged_one_by_one(monkeypatch: pytest.MonkeyPatc
     ]
 
     for messages in (valid_messages(5000), *([each] * 100 for each in spellings), spellings * 20):
-        assert len(encode_messages(messages, "STREAM", NOW).lines) == len(messages)
+        assert len(encode_messages(messages, "STREAM", NOW).rows) == len(messages)
 
 
 def test_few_bad_messages_do_not_slow_down_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,5 +165,5 @@ def test_few_bad_messages_do_not_slow_down_the_others(monkeypatch: pytest.Monkey
     encoded = encode_messages(messages, "STREAM", NOW)
 
     assert [place for place, _ in encoded.rejected] == [1234, 4000]
-    assert len(encoded.lines) == 4998
+    assert len(encoded.rows) == 4998
     assert len(judged) < 100

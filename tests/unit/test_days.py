@@ -16,7 +16,7 @@ def test_lines_are_split_by_the_days_of_the_zone(name: str, times: list[datetime
     zone = ZoneInfo(name)
     lines = [f"{time.isoformat()}Z\trest" for time in times]
 
-    split = Days(zone).split(lines)
+    split = Days(zone).split(lines, {line[:16] for line in lines})
 
     expected: dict[date, list[str]] = {}
     for time, line in zip(times, lines, strict=True):
@@ -27,4 +27,4 @@ def test_lines_are_split_by_the_days_of_the_zone(name: str, times: list[datetime
 def test_lines_of_one_day_are_not_copied() -> None:
     lines = ["2026-06-15T00:00:00Z\ta", "2026-06-15T23:59:59Z\tb"]
 
-    assert Days(ZoneInfo("UTC")).split(lines)[date(2026, 6, 15)] is lines
+    assert Days(ZoneInfo("UTC")).split(lines, {"2026-06-15T00:00", "2026-06-15T23:59"})[date(2026, 6, 15)] is lines

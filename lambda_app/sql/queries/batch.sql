@@ -10,7 +10,7 @@ SELECT max(business_date) FROM lambda.batch_jobs WHERE source = %(source)s;
 -- Registers a date unless it is registered already.
 INSERT INTO lambda.batch_jobs (source, business_date)
 VALUES (%(source)s, %(business_date)s)
-ON CONFLICT ON CONSTRAINT batch_jobs_source_business_date_key DO NOTHING
+ON CONFLICT (source, business_date) WHERE file IS NULL DO NOTHING
 RETURNING job_id;
 
 -- reopen_failed_job --

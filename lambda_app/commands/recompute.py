@@ -1,0 +1,43 @@
+"""`lambda-app recompute`: the batch layer of any day, made anew."""
+
+import sys
+from contextlib import closing
+from datetime import date, datetime
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from lambda_app import recompute as layer
+from lambda_app.batch import connect_patiently
+from lambda_app.clock import SystemClock
+
+
+@click.command()
+@click.option("--day", type=click.DateTime(["%Y-%m-%d"]), multiple=True, help="This day; may be given more than once.")
+@click.option("--all", "all_days", is_flag=True, help="Every day that may have transactions, oldest first.")
+def recompute(day: tuple[datetime, ...], all_days: bool) -> None:
+    """Make the aggregates of days anew from their transactions, while the stream goes on.
+
+    Without an option: the closed days that have changed since their last recompute, as every night.
+    """
+    if day and all_days:
+        raise click.UsageError("Give --day or --all, not both.")
+    days = [each.date() for each in day] or _days(all_days)
+    progress = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=Console(file=sys.stderr),
+        disable=not sys.stderr.isatty(),
+    )
+    with progress:
+        task = progress.add_task("days", total=len(days))
+        for recomputed in layer.recompute_days(days, SystemClock()):
+            progress.update(task, advance=1, description=str(recomputed.day))
+
+
+def _days(all_days: bool) -> list[date]:
+    with closing(connect_patiently(SystemClock())) as connection:
+        return layer.all_days(connection) if all_days else layer.dirty_days(connection)

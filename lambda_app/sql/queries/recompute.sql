@@ -1,0 +1,121 @@
+-- dirty_days --
+-- Closed days with rows in the speed layer. What retention dropped stays as it is.
+SELECT DISTINCT day
+FROM (
+    SELECT (minute AT TIME ZONE z.name)::date AS day
+    FROM (SELECT lambda.time_zone() AS name) AS z, lambda.speed_stats
+) AS days
+WHERE day < (now() AT TIME ZONE lambda.time_zone())::date
+AND NOT EXISTS (SELECT FROM lambda.batch_days AS b WHERE b.day = days.day AND b.dropped_at IS NOT NULL)
+ORDER BY day;
+
+-- all_days --
+-- Days up to today that may have rows or have aggregates; a partition may hold the edges of its neighbours' days.
+SELECT day
+FROM (
+    SELECT to_date(right(c.relname, 8), 'YYYYMMDD') + shift AS day
+    FROM pg_inherits AS i
+    JOIN pg_class AS c ON c.oid = i.inhrelid
+    CROSS JOIN generate_series(-1, 1) AS shift
+    WHERE i.inhparent = 'lambda.transactions'::regclass
+    UNION
+    SELECT (minute AT TIME ZONE z.name)::date
+    FROM (SELECT lambda.time_zone() AS name) AS z, (
+        SELECT minute FROM lambda.batch_stats UNION SELECT minute FROM lambda.speed_stats
+    ) AS layers
+) AS days
+WHERE day <= (now() AT TIME ZONE lambda.time_zone())::date
+AND NOT EXISTS (SELECT FROM lambda.batch_days AS b WHERE b.day = days.day AND b.dropped_at IS NOT NULL)
+ORDER BY day;
+
+-- dropped_at --
+-- When retention dropped the transactions of a day.
+SELECT dropped_at FROM lambda.batch_days WHERE day = %(day)s AND dropped_at IS NOT NULL;
+
+-- lock_recompute --
+-- One recompute of a day at a time. Class 5: recomputes.
+SELECT pg_advisory_lock(5, %(day)s::date - DATE '2000-01-01') FROM set_config('lock_timeout', '0', false);
+
+-- lock_day --
+-- Waits for the writers of this day, and holds up new ones. Class 4: days.
+SELECT pg_advisory_lock(4, %(day)s::date - DATE '2000-01-01')
+FROM set_config('lock_timeout', %(milliseconds)s::text, false);
+
+-- begin_generation --
+-- Writers that come after the snapshot write rows of their own.
+SELECT nextval('lambda.recompute_generation');
+
+-- unlock_day --
+SELECT pg_advisory_unlock(4, %(day)s::date - DATE '2000-01-01');
+
+-- unlock_recompute --
+SELECT pg_advisory_unlock(5, %(day)s::date - DATE '2000-01-01');
+
+-- delete_speed_stats --
+-- The first statement of its transaction, and so the snapshot of all that follows.
+DELETE FROM lambda.speed_stats WHERE minute >= %(start)s AND minute < %(end)s;
+
+-- delete_batch_stats --
+DELETE FROM lambda.batch_stats WHERE minute >= %(start)s AND minute < %(end)s;
+
+-- insert_batch_stats --
+-- The truth of a day, from its transactions.
+INSERT INTO lambda.batch_stats (
+    minute, merchant_category, transaction_type, count, amount_sum, amount_min, amount_max, risk_sum, high_risk_count
+)
+SELECT
+    date_bin('1 minute', event_time, TIMESTAMPTZ '2000-01-01 00:00Z'),
+    merchant_category,
+    transaction_type,
+    count(*),
+    sum(amount),
+    min(amount),
+    max(amount),
+    coalesce(sum(risk_score), 0),
+    count(*) FILTER (WHERE risk_score >= 0.8)
+FROM lambda.transactions
+WHERE event_time >= %(start)s AND event_time < %(end)s
+GROUP BY 1, 2, 3;
+
+-- delete_day_stats --
+DELETE FROM lambda.batch_day_stats WHERE day = %(day)s;
+
+-- insert_day_stats --
+-- The same by day.
+INSERT INTO lambda.batch_day_stats (
+    day, merchant_category, transaction_type, count, amount_sum, amount_min, amount_max, risk_sum, high_risk_count
+)
+SELECT
+    %(day)s,
+    merchant_category,
+    transaction_type,
+    sum(count),
+    sum(amount_sum),
+    min(amount_min),
+    max(amount_max),
+    sum(risk_sum),
+    sum(high_risk_count)
+FROM lambda.batch_stats
+WHERE minute >= %(start)s AND minute < %(end)s
+GROUP BY 2, 3;
+
+-- delete_top_accounts --
+DELETE FROM lambda.batch_top_accounts WHERE day = %(day)s;
+
+-- insert_top_accounts --
+INSERT INTO lambda.batch_top_accounts (day, rank, account_id, count, amount_sum)
+SELECT %(day)s, row_number() OVER (ORDER BY amount_sum DESC, account_id), account_id, count, amount_sum
+FROM (
+    SELECT account_id, count(*) AS count, sum(amount) AS amount_sum
+    FROM lambda.transactions
+    WHERE event_time >= %(start)s AND event_time < %(end)s
+    GROUP BY account_id
+    ORDER BY amount_sum DESC, account_id
+    LIMIT 100
+) AS top;
+
+-- record_day --
+INSERT INTO lambda.batch_days AS b (day, count, recomputed_at)
+SELECT %(day)s, coalesce(sum(count), 0), clock_timestamp() FROM lambda.batch_day_stats WHERE day = %(day)s
+ON CONFLICT ON CONSTRAINT batch_days_pkey DO UPDATE SET count = excluded.count, recomputed_at = excluded.recomputed_at
+RETURNING count;
