@@ -29,6 +29,8 @@ from lambda_app.core.rows import Rows
 from lambda_app.core.stats import aggregate
 from lambda_app.errors import InvalidMessage
 
+# So many at once: what is made on the way still is in the processor's cache when it is used.
+_PIECE = 1000
 # Fewer than these are judged one by one.
 _FEW = 32
 
@@ -62,7 +64,8 @@ def encode_messages(
 ) -> Encoded:
     """Rows of the valid ones, reasons for the others, in their order; places count from `first_place`."""
     encoded = Encoded()
-    _encode(values, ingestion_type, now, first_place, encoded)
+    for start in range(0, len(values), _PIECE):
+        _encode(values[start : start + _PIECE], ingestion_type, now, first_place + start, encoded)
     return encoded
 
 
@@ -131,9 +134,9 @@ def _encode_valid(values: Sequence[Any], ingestion_type: str, now: datetime) -> 
     ]
     # Absent is NULL, not None, by now.
     categories = cast("list[str]", [row.merchant_category for row in rows])
-    keys = zip(minutes, categories, [row.transaction_type for row in rows], strict=True)
+    keys = list(zip(minutes, categories, [row.transaction_type for row in rows], strict=True))
     scores = [None if score == NULL else float(score) for score in risk_scores]
-    return Rows(lines, aggregate(keys, map(float, amounts), scores))
+    return Rows(lines, aggregate(keys, list(map(float, amounts)), scores))
 
 
 def _escape_texts(row: _Fields) -> None:

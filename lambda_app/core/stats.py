@@ -3,9 +3,7 @@
 Sums are in hundredths, the last digit of every amount and risk score, so that they are whole numbers.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from math import fsum
 from typing import NamedTuple
 
 from lambda_app.core.copy_text import MINUTE_LENGTH, NULL
@@ -13,7 +11,8 @@ from lambda_app.core.copy_text import MINUTE_LENGTH, NULL
 # Minute in UTC (2026-01-31T23:59), merchant category and transaction type, all as they stand in COPY's text.
 Key = tuple[str, str, str]
 HIGH_RISK = 0.8
-# A double is wrong by 2**-53 of its value at most: below this sum of magnitudes by less than half of 0.01.
+# Each addition of doubles is wrong by 2**-53 of the sum at most. As long as the largest magnitude times the square of
+# the count is below this, all of them together are by less than half of a hundredth.
 _EXACT_BELOW = 1e13
 
 
@@ -31,17 +30,21 @@ class Stat(NamedTuple):
 Stats = dict[Key, Stat]
 
 
-def aggregate(keys: Iterable[Key], amounts: Iterable[float], risk_scores: Iterable[float | None]) -> Stats:
+def aggregate(keys: Sequence[Key], amounts: Sequence[float], risk_scores: Sequence[float | None]) -> Stats:
     """The aggregates of rows given by columns; amounts and risk scores have two decimals at most.
 
     >>> aggregate([("2026-01-31T23:59", "gas", "refund")] * 2, [0.1, 0.2], [None, 0.8])
     {('2026-01-31T23:59', 'gas', 'refund'): Stat(rows=2, amount_sum=30, amount_min=10, amount_max=20, \
 risk_sum=80, high_risk_count=1)}
     """
-    groups: defaultdict[Key, list[tuple[float, float | None]]] = defaultdict(list)
-    for key, row in zip(keys, zip(amounts, risk_scores, strict=True), strict=True):
-        groups[key].append(row)
-    return {key: _combine(group) for key, group in groups.items()}
+    groups = _gather(keys, amounts, risk_scores)
+    if all(max(-low, high) * count * count < _EXACT_BELOW for count, _, low, high, _, _ in groups.values()):
+        return {key: _in_hundredths(*group) for key, group in groups.items()}
+    groups = _gather(keys, [round(amount * 100) for amount in amounts], risk_scores)
+    return {
+        key: Stat(int(count), int(total), int(low), int(high), round(risk * 100), int(high_risks))
+        for key, (count, total, low, high, risk, high_risks) in groups.items()
+    }
 
 
 def aggregate_lines(lines: Iterable[str]) -> Stats:
@@ -62,22 +65,30 @@ def merge(stats: Stats, more: Stats) -> None:
         stats[key] = new if old is None else _add(old, new)
 
 
-def _combine(group: Sequence[tuple[float, float | None]]) -> Stat:
-    amounts, maybe_scores = zip(*group, strict=True)
-    scores = [score for score in maybe_scores if score is not None]
-    low, high = min(amounts), max(amounts)
-    if max(-low, high) * len(amounts) < _EXACT_BELOW:
-        amount_sum = round(fsum(amounts) * 100)
-    else:
-        amount_sum = sum([round(amount * 100) for amount in amounts])
-    return Stat(
-        rows=len(amounts),
-        amount_sum=amount_sum,
-        amount_min=round(low * 100),
-        amount_max=round(high * 100),
-        risk_sum=round(fsum(scores) * 100),
-        high_risk_count=sum([score >= HIGH_RISK for score in scores]),
-    )
+def _gather(
+    keys: Iterable[Key], amounts: Iterable[float], risk_scores: Iterable[float | None]
+) -> dict[Key, list[float]]:
+    """By key: count, sum, least and largest amount, sum of risk scores, count of high ones."""
+    groups: dict[Key, list[float]] = {}
+    for key, amount, risk_score in zip(keys, amounts, risk_scores, strict=True):
+        group = groups.get(key)
+        if group is None:
+            groups[key] = group = [0, 0, amount, amount, 0, 0]
+        group[0] += 1
+        group[1] += amount
+        if amount < group[2]:
+            group[2] = amount
+        elif amount > group[3]:
+            group[3] = amount
+        if risk_score:
+            group[4] += risk_score
+            if risk_score >= HIGH_RISK:
+                group[5] += 1
+    return groups
+
+
+def _in_hundredths(count: float, total: float, low: float, high: float, risk: float, high_risks: float) -> Stat:
+    return Stat(int(count), round(total * 100), round(low * 100), round(high * 100), round(risk * 100), int(high_risks))
 
 
 def _add(old: Stat, new: Stat) -> Stat:

@@ -5,7 +5,12 @@
 -- are then never those that a writer adds to.
 CREATE SEQUENCE lambda.recompute_generation;
 
-SELECT nextval('lambda.recompute_generation');
+DO $$
+BEGIN
+    -- Only then does the next call give another number than the one that writers read now.
+    PERFORM nextval('lambda.recompute_generation');
+END
+$$;
 
 ALTER TABLE lambda.speed_stats ADD COLUMN generation bigint NOT NULL DEFAULT 0;
 
