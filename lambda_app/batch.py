@@ -11,20 +11,21 @@ from pathlib import Path
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
-from lambda_app import database, settings
-from lambda_app.batch_files import FileCounts, load_file, write_generated_file
+from lambda_app import database, inbox, settings
+from lambda_app.batch_files import LoadedFile, load_file, write_generated_file
 from lambda_app.clock import Clock
 from lambda_app.core.backoff import Backoff
 from lambda_app.core.schedule import MAX_ATTEMPTS, Job, JobStatus, due_dates, status_after_failure
 from lambda_app.database import Connection, queries, transaction
-from lambda_app.errors import DatabaseUnavailable, LambdaError, RetryableError
+from lambda_app.directories import GENERATED
+from lambda_app.errors import DatabaseUnavailable, InvalidFile, LambdaError, RetryableError
 from lambda_app.recompute import dirty_days, recompute_days
 from lambda_app.storage import BATCH_SHARD, Store
 
 logger = logging.getLogger(__name__)
 
 # The source of the jobs whose file the platform generates itself.
-GENERATED = "generated"
+SOURCE = "generated"
 # A killed run's lock ends when PostgreSQL notices; a run that is really at work takes longer.
 LOCK_WAIT_SECONDS = 30.0
 LOCK_POLL_SECONDS = 0.5
@@ -41,11 +42,16 @@ def connect_patiently(clock: Clock) -> Connection:
             clock.sleep(backoff.next_delay())
 
 
+def schedule(connection: Connection, directory: Path, clock: Clock, quiet_seconds: float) -> list[str]:
+    """Registers what is due and what has come into the inbox, as pending jobs; returns their ids."""
+    return schedule_due_jobs(connection) + inbox.register_files(connection, directory, clock, quiet_seconds)
+
+
 def schedule_due_jobs(connection: Connection) -> list[str]:
     """Registers each due date that is not registered yet, as a pending job; returns the new job ids."""
     with transaction(connection):
         [(today,)] = _query(connection, "today")
-        [(last,)] = _query(connection, "last_business_date", source=GENERATED)
+        [(last,)] = _query(connection, "last_business_date", source=SOURCE)
         return [job_id for day in due_dates(last, today) if (job_id := _register(connection, day))]
 
 
@@ -55,7 +61,7 @@ def schedule_date(connection: Connection, day: date) -> str | None:
         [(today,)] = _query(connection, "today")
         if day >= today:
             raise LambdaError(f"{day} has not ended yet: only closed days are loaded")
-        reopened = _query(connection, "reopen_failed_job", source=GENERATED, business_date=day)
+        reopened = _query(connection, "reopen_failed_job", source=SOURCE, business_date=day)
         return str(reopened[0][0]) if reopened else _register(connection, day)
 
 
@@ -86,8 +92,12 @@ class BatchRun:
                     if not self._lock(connection):
                         logger.warning("Another batch run is at work: nothing to do for this one")
                         return
+                    inbox.tidy(connection, self._directory)
                     self._run_jobs(connection)
                     self._recompute(connection)
+                    # Registered meanwhile.
+                    while self._run_jobs(connection):
+                        self._recompute(connection)
                     failed = self._failed_jobs(connection)
                 break
             except DatabaseUnavailable as error:
@@ -111,12 +121,14 @@ class BatchRun:
                 return bool(locked)
             self._clock.sleep(LOCK_POLL_SECONDS)
 
-    def _run_jobs(self, connection: Connection) -> None:
+    def _run_jobs(self, connection: Connection) -> bool:
+        """Whether there was one."""
+        count = len(self._done)
         while True:
             with transaction(connection):
                 rows = _query(connection, "jobs_to_run", done=self._done)
             if not rows:
-                return
+                return len(self._done) > count
             job = Job(*rows[0])
             if job.status == JobStatus.RUNNING and job.id != self._interrupted and job.attempts >= MAX_ATTEMPTS:
                 self._end_attempt(connection, job, JobStatus.FAILED, f"killed in attempt {job.attempts}")
@@ -132,37 +144,50 @@ class BatchRun:
         self._first_starts.append(first_start)
         started = self._clock.monotonic()
         try:
-            counts = self._load(connection, job)
+            loaded = self._load(connection, job)
         except (LambdaError, database.Error, OSError) as error:
             # An outage breaks the connection; whatever PostgreSQL says on a whole one is about this job.
             if isinstance(error, DatabaseUnavailable) and connection.closed:
                 raise
             self._give_back(connection, job, attempts, first_start, error)
         else:
-            _log_completion(job, counts, self._clock.monotonic() - started)
+            self._put_away(job, JobStatus.COMPLETED)
+            _log_completion(job, loaded, self._clock.monotonic() - started)
 
-    def _load(self, connection: Connection, job: Job) -> FileCounts:
-        with transaction(connection):
-            zone = ZoneInfo(database.time_zone_name(connection))
-        path = write_generated_file(self._directory, job.business_date, zone)
+    def _load(self, connection: Connection, job: Job) -> LoadedFile:
+        path = self._file_of(connection, job)
         store = Store(connection, BATCH_SHARD)
         with closing(_connect()) as partition_maker, store.transaction():
-            counts = load_file(store, partition_maker, path, job.job_id, self._clock.now())
+            loaded = load_file(store, partition_maker, path, job.file or path.name, job.job_id, self._clock.now())
+            if job.content_hash:
+                inbox.check_content(path, bytes(job.content_hash))
             _query(
                 connection,
                 "complete_job",
                 id=job.id,
-                rows_read=counts.read,
-                rows_loaded=counts.loaded,
-                rows_duplicate=counts.duplicate,
-                rows_rejected=counts.rejected,
+                rows_read=loaded.read,
+                rows_loaded=loaded.loaded,
+                rows_duplicate=loaded.duplicate,
+                rows_rejected=loaded.rejected,
+                header=list(loaded.header),
             )
-        return counts
+        return loaded
+
+    def _file_of(self, connection: Connection, job: Job) -> Path:
+        if job.file:
+            return inbox.place(self._directory, job.status, job.job_id, job.file)
+        with transaction(connection):
+            zone = ZoneInfo(database.time_zone_name(connection))
+        return write_generated_file(self._directory / GENERATED, job.business_date, zone)
 
     def _give_back(
         self, connection: Connection, job: Job, attempts: int, first_start: datetime, error: Exception
     ) -> None:
         text = " ".join(str(error).split()) or type(error).__name__
+        if isinstance(error, InvalidFile):
+            # It will not get better by being tried again.
+            self._end_attempt(connection, job, JobStatus.FAILED, text)
+            return
         status = status_after_failure(attempts, first_start, self._clock.now())
         self._end_attempt(connection, job, status, f"attempt {attempts} of {MAX_ATTEMPTS}: {text}")
 
@@ -171,9 +196,15 @@ class BatchRun:
             _query(connection, "end_attempt", id=job.id, status=status, error=error)
         if status is JobStatus.PENDING:
             self._to_retry.append(job.job_id)
-        elif job.started_at:
-            self._first_starts.append(job.started_at)
-        logger.error("%s for %s is %s: %s", job.job_id, job.business_date, status, error, extra={"job_id": job.job_id})
+        else:
+            self._put_away(job, status)
+            if job.started_at:
+                self._first_starts.append(job.started_at)
+        logger.error("%s for %s is %s: %s", job.job_id, job.subject, status, error, extra={"job_id": job.job_id})
+
+    def _put_away(self, job: Job, status: JobStatus) -> None:
+        if job.file:
+            inbox.put_away(self._directory, status, job.job_id, job.file)
 
     def _failed_jobs(self, connection: Connection) -> list[str]:
         """The jobs given up by this run, or by the one that it is the retry of."""
@@ -183,17 +214,17 @@ class BatchRun:
             return [job_id for (job_id,) in _query(connection, "failed_since", since=min(self._first_starts))]
 
 
-def _log_completion(job: Job, counts: FileCounts, seconds: float) -> None:
+def _log_completion(job: Job, loaded: LoadedFile, seconds: float) -> None:
     logger.info(
         "%s for %s completed in %.1f s: read %d, loaded %d, duplicate %d, rejected %d",
         job.job_id,
-        job.business_date,
+        job.subject,
         seconds,
-        counts.read,
-        counts.loaded,
-        counts.duplicate,
-        counts.rejected,
-        extra={"job_id": job.job_id, "business_date": job.business_date, "rows_loaded": counts.loaded},
+        loaded.read,
+        loaded.loaded,
+        loaded.duplicate,
+        loaded.rejected,
+        extra={"job_id": job.job_id, "business_date": job.business_date, "rows_loaded": loaded.loaded},
     )
 
 
@@ -202,7 +233,7 @@ def _connect() -> Connection:
 
 
 def _register(connection: Connection, day: date) -> str | None:
-    rows = _query(connection, "register_job", source=GENERATED, business_date=day)
+    rows = _query(connection, "register_job", source=SOURCE, business_date=day)
     return str(rows[0][0]) if rows else None
 
 

@@ -5,20 +5,21 @@ Memory stays bounded whatever the size of a file.
 
 import csv
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache, partial
-from itertools import islice
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from lambda_app import settings
-from lambda_app.core.copy_text import encode_row
-from lambda_app.core.csv_rows import AcceptedLine, RejectedLine, parse_csv
+from lambda_app.core.csv_bulk import CsvFile, Piece
+from lambda_app.core.csv_records import RejectedLine
 from lambda_app.core.generator import Pools, draw_pools, generate_day
-from lambda_app.core.rows import Rows
 from lambda_app.database import Connection, transaction
+from lambda_app.directories import make_directory, sync_directory
+from lambda_app.errors import InvalidFile
 from lambda_app.storage import DeadLetter, Store, ensure_partitions, record_dead_letters
 
 # Longer lines are read in pieces of this size, which no row survives.
@@ -39,59 +40,80 @@ COLUMNS = (
 
 
 @dataclass
-class FileCounts:
-    """What became of a file's records."""
+class LoadedFile:
+    """What became of a file's records, and the columns that its header names."""
 
     read: int = 0
     loaded: int = 0
     duplicate: int = 0
     rejected: int = 0
+    header: Sequence[str] = ()
 
 
-def load_file(store: Store, partition_maker: Connection, path: Path, job_id: str, now: datetime) -> FileCounts:
-    """Stores the file's rows, and its bad lines as dead letters.
+def load_file(
+    store: Store, partition_maker: Connection, path: Path, name: str, job_id: str, now: datetime
+) -> LoadedFile:
+    """Stores the file's rows, and its bad lines as dead letters of the file `name`, inside the store's transaction.
 
-    Partitions are made on a connection of their own and at once, so that no other program waits for a long load.
+    While some rows are stored, the next are read. Partitions are made on a connection of their own and at once, so that
+    no other program waits for a long load. Raises InvalidFile when the header is of no use or every line is bad.
     """
-    counts = FileCounts()
-    with path.open("rb") as file:
-        records = parse_csv(iter(partial(file.readline, LONGEST_LINE_BYTES), b""), now, job_id)
-        while piece := list(islice(records, settings.BATCH_CHUNK_ROWS)):
-            _store_piece(store, partition_maker, path.name, piece, counts)
-    return counts
+    loader = _Loader(store, partition_maker, name, job_id)
+    with path.open("rb") as file, ThreadPoolExecutor(max_workers=1, thread_name_prefix="loader") as thread:
+        source = CsvFile(iter(partial(file.readline, LONGEST_LINE_BYTES), b""), job_id, INGESTION_TYPE)
+        in_flight: Future[None] | None = None
+        for piece in source.pieces(now, settings.BATCH_CHUNK_ROWS):
+            if in_flight:
+                in_flight.result()
+            in_flight = thread.submit(loader.store, piece)
+        if in_flight:
+            in_flight.result()
+    loaded = loader.loaded
+    if loaded.read and loaded.read == loaded.rejected:
+        raise InvalidFile(f"each of its {loaded.read:,} records is bad; {loader.first_reason}")
+    loaded.header = source.header
+    return loaded
 
 
-def _store_piece(
-    store: Store,
-    partition_maker: Connection,
-    file: str,
-    piece: list[AcceptedLine | RejectedLine],
-    counts: FileCounts,
-) -> None:
-    accepted = [each for each in piece if isinstance(each, AcceptedLine)]
-    rejected = [each for each in piece if isinstance(each, RejectedLine)]
-    rows = Rows.of([encode_row(each.transaction, INGESTION_TYPE) for each in accepted])
-    with transaction(partition_maker):
-        ensure_partitions(partition_maker, store.days.of(rows.minutes()))
-    # Where some rows are stored already, there are more: no need to find out each time.
-    result = store.add(rows, expect_duplicates=counts.duplicate > 0)
-    for refusal in result.refused:
-        line = accepted[refusal.index]
-        rejected.append(RejectedLine(line.line, line.raw, refusal.reason))
-    rejected.sort(key=lambda each: each.line)
-    record_dead_letters(
-        store.connection, [DeadLetter(each.reason, each.raw, file=file, line=each.line) for each in rejected]
-    )
-    counts.read += len(piece)
-    counts.loaded += result.stored
-    counts.duplicate += result.duplicate
-    counts.rejected += len(rejected)
+class _Loader:
+    """Stores a file piece by piece."""
+
+    def __init__(self, store: Store, partition_maker: Connection, name: str, job_id: str) -> None:
+        self.loaded = LoadedFile()
+        self.first_reason = ""
+        self._store = store
+        self._partition_maker = partition_maker
+        self._name = name
+        self._job_id = job_id
+        self._known_days: set[date] = set()
+
+    def store(self, piece: Piece) -> None:
+        days = self._store.days.of(piece.rows.minutes()) - self._known_days
+        if days:
+            with transaction(self._partition_maker):
+                ensure_partitions(self._partition_maker, days)
+            self._known_days |= days
+        # Where some rows are stored already, there are more: no need to find out each time.
+        result = self._store.add(piece.rows, expect_duplicates=self.loaded.duplicate > 0)
+        rejected = piece.rejected + [
+            RejectedLine(piece.lines[refusal.index], piece.raws[refusal.index], refusal.reason)
+            for refusal in result.refused
+        ]
+        rejected.sort(key=lambda each: each.line)
+        letters = [DeadLetter(each.reason, each.raw, file=self._name, line=each.line) for each in rejected]
+        record_dead_letters(self._store.connection, letters)
+        if rejected and not self.first_reason:
+            self.first_reason = f"the first, in line {rejected[0].line}: {rejected[0].reason}"
+        self.loaded.read += len(piece)
+        self.loaded.loaded += result.stored
+        self.loaded.duplicate += result.duplicate
+        self.loaded.rejected += len(rejected)
 
 
 def write_generated_file(directory: Path, day: date, zone: ZoneInfo) -> Path:
     """Writes the day's transactions as CSV; whole or not at all, and the same each time."""
     path = directory / f"transactions-{day}.csv"
-    _make_directory(directory)
+    make_directory(directory)
     partial_path = path.with_suffix(".csv.part")
     with partial_path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
@@ -100,7 +122,7 @@ def write_generated_file(directory: Path, day: date, zone: ZoneInfo) -> Path:
         file.flush()
         os.fsync(file.fileno())
     partial_path.replace(path)
-    _sync_directory(directory)
+    sync_directory(directory)
     return path
 
 
@@ -122,21 +144,3 @@ def _csv_rows(day: date, zone: ZoneInfo) -> Iterator[tuple[str, ...]]:
 @cache
 def _pools() -> Pools:
     return draw_pools()
-
-
-def _make_directory(directory: Path) -> None:
-    if directory.is_dir():
-        return
-    directory.mkdir(mode=0o750, parents=True)
-    if os.geteuid() == 0:
-        # Run by hand as root: the unit's user must still be able to write here.
-        owner = directory.parent.stat()
-        os.chown(directory, owner.st_uid, owner.st_gid)
-
-
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

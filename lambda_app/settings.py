@@ -48,6 +48,9 @@ PRODUCE_DRAIN_SECONDS = 15.0
 # Rows of a generated file.
 BATCH_FILE_ROWS = 10_000
 BATCH_CHUNK_ROWS = 20_000
+# A file of the inbox that has not changed for so long is complete; one that still changes after three times as long is
+# left for the next run.
+INBOX_QUIET_SECONDS = 5.0
 
 # A recompute waits so long for the writers of a day, holding up new ones, and then lets them go ahead for a while.
 RECOMPUTE_LOCK_SECONDS = 0.2
@@ -89,5 +92,5 @@ def credential_path(name: str) -> Path | None:
 
 
 def batch_directory() -> Path:
-    """Where the batch keeps the files it generates (systemd's StateDirectory=)."""
-    return Path(os.environ.get("STATE_DIRECTORY", "/var/lib/lambda/batch"), "generated")
+    """Where the batch keeps its files (systemd's StateDirectory=)."""
+    return Path(os.environ.get("STATE_DIRECTORY", "/var/lib/lambda/batch"))

@@ -24,9 +24,18 @@ PIPED_WIDTH = 140
 STATUS_STYLES = {"completed": "green", "failed": "red", "running": "yellow"}
 
 
+directory_option = click.option(
+    "--directory",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=settings.batch_directory,
+    show_default="$STATE_DIRECTORY",
+    help="Where inbox/, done/, failed/ and generated/ are.",
+)
+
+
 @click.group()
 def batch() -> None:
-    """Register and run the nightly CSV jobs."""
+    """Register and run the jobs of the batch: the nights, and files from source systems."""
 
 
 @batch.command()
@@ -36,11 +45,23 @@ def batch() -> None:
     type=click.DateTime(["%Y-%m-%d"]),
     help="Register this closed day alone, or give its failed job three new attempts.",
 )
-def schedule(day: datetime | None) -> None:
-    """Register each closed day that has no job yet as pending; a fresh platform begins with yesterday."""
-    with closing(jobs.connect_patiently(SystemClock())) as connection:
+@click.option(
+    "--quiet-seconds",
+    default=settings.INBOX_QUIET_SECONDS,
+    type=click.FloatRange(0),
+    help="A file that has not changed for so long is complete.",
+)
+@directory_option
+def schedule(day: datetime | None, quiet_seconds: float, directory: Path) -> None:
+    """Register each closed day and each file of the inbox that has no job yet as pending.
+
+    A fresh platform begins with yesterday. A file that is still being written is waited for a little, then left for the
+    next call.
+    """
+    clock = SystemClock()
+    with closing(jobs.connect_patiently(clock)) as connection:
         if day is None:
-            registered = jobs.schedule_due_jobs(connection)
+            registered = jobs.schedule(connection, directory, clock, quiet_seconds)
         else:
             job_id = jobs.schedule_date(connection, day.date())
             registered = [job_id] if job_id else []
@@ -51,13 +72,7 @@ def schedule(day: datetime | None) -> None:
 
 
 @batch.command()
-@click.option(
-    "--directory",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=settings.batch_directory,
-    show_default="$STATE_DIRECTORY/generated",
-    help="Where the generated files are kept.",
-)
+@directory_option
 def run(directory: Path) -> None:
     """Load the pending jobs, oldest first.
 
@@ -77,15 +92,17 @@ def list_command(limit: int) -> None:
 
 def _table(rows: list[tuple[Any, ...]]) -> Table:
     table = Table(box=SIMPLE_HEAD)
-    for heading in ("job", "date", "source", "status"):
-        table.add_column(heading, no_wrap=True)
+    table.add_column("job", no_wrap=True)
+    table.add_column("date", no_wrap=True)
+    table.add_column("source", overflow="fold")
+    table.add_column("status", no_wrap=True)
     for heading in ("attempts", "read", "loaded", "duplicate", "rejected", "seconds"):
         table.add_column(heading, no_wrap=True, justify="right")
     table.add_column("error", overflow="fold")
-    for job_id, day, source, status, attempts, *counts, started_at, finished_at, error in rows:
+    for job_id, day, source, status, attempts, *counts, started_at, finished_at, error, file in rows:
         style = STATUS_STYLES.get(status, "default")
         seconds = f"{(finished_at - started_at).total_seconds():.1f}" if started_at and finished_at else ""
         figures = ["" if count is None else f"{count:,}" for count in counts]
-        cells = [job_id, str(day), source, f"[{style}]{status}[/]", str(attempts), *figures, seconds]
+        cells = [job_id, str(day), Text(file or source), f"[{style}]{status}[/]", str(attempts), *figures, seconds]
         table.add_row(*cells, Text(error or ""))
     return table

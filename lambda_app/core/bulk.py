@@ -1,32 +1,26 @@
 """Many messages at once: what `parse_message` and `encode_row` say of each, several times as fast.
 
-A typed decoder checks kinds and lengths; numbers and times stay text and are checked by one regular expression for all.
+A typed decoder checks kinds and lengths; numbers and times stay text, which `columns` checks.
 What does not pass is halved until the few that are to blame are judged one by one.
 """
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
 from typing import Annotated, Any, cast
 
 import msgspec
 
-from lambda_app.core.copy_text import BOOLEANS, MINUTE_LENGTH, NULL, encode_row, escape
-from lambda_app.core.message import (
-    EARLIEST,
-    LATEST_AHEAD,
-    MAX_LENGTHS,
-    NUMBER_DECODER,
-    parse_amount,
-    parse_message,
-    parse_risk_score,
-    parse_time,
-    rounded,
+from lambda_app.core.columns import (
+    SPECIAL,
+    aggregate_columns,
+    amount_column,
+    risk_score_column,
+    time_columns,
 )
+from lambda_app.core.copy_text import BOOLEANS, NULL, encode_row, escape
+from lambda_app.core.message import MAX_LENGTHS, NUMBER_DECODER, parse_message
 from lambda_app.core.rows import Rows
-from lambda_app.core.stats import aggregate
 from lambda_app.errors import InvalidMessage
 
 # So many at once: what is made on the way still is in the processor's cache when it is used.
@@ -34,16 +28,6 @@ _PIECE = 1000
 # Fewer than these are judged one by one.
 _FEW = 32
 
-_NULL = NULL.encode()
-_AMOUNTS = re.compile(rb"(?:-?(?:0|[1-9]\d{0,9})(?:\.\d\d?)?\n)*")
-_RISK_SCORES = re.compile(rb"(?:(?:(?:\d|[1-9]\d)(?:\.\d\d?)?|\\N)\n)*")
-# What rounding could make 100.00 of is judged one by one.
-_LONG_RISK_SCORES = re.compile(rb"(?:(?:(?:\d|[1-8]\d|9[0-8])(?:\.\d{1,20})?|99(?:\.\d\d?)?|\\N)\n)*")
-_CLOCK = r"\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?"
-_TIMES = re.compile(rf"(?:{_CLOCK}(?:Z|\+00:00)\n)*", re.ASCII)
-_TIMES_WITHOUT_ZONE = re.compile(rf"(?:{_CLOCK}\n)*", re.ASCII)
-# What has a meaning in COPY's text; and NUL, which has no place in it.
-_SPECIAL = re.compile(r"[\\\x08\t\n\x0b\x0c\r\0]")
 # What a message with a fault raises here, before `parse_message` says which fault.
 _FAULTS = (msgspec.MsgspecError, UnicodeError, RecursionError, InvalidMessage, TypeError)
 
@@ -80,7 +64,7 @@ class _Fields(msgspec.Struct, gc=False):
     merchant_category: Annotated[str, msgspec.Meta(max_length=MAX_LENGTHS["merchant_category"])] | None = NULL
     location: Annotated[str, msgspec.Meta(max_length=MAX_LENGTHS["location"])] | None = NULL
     card_present: bool | None = None
-    risk_score: msgspec.Raw = msgspec.Raw(_NULL)
+    risk_score: msgspec.Raw = msgspec.Raw(NULL.encode())
     job_id: Annotated[str, msgspec.Meta(max_length=MAX_LENGTHS["job_id"])] | None = NULL
 
 
@@ -124,9 +108,11 @@ def _encode_valid(values: Sequence[Any], ingestion_type: str, now: datetime) -> 
     if b"\\" in text or b"null" in text:
         for row in rows:
             _escape_texts(row)
-    times, minutes = _times([row.timestamp if row.event_time is None else row.event_time for row in rows], now)
-    amounts = _amounts([row.amount for row in rows])
-    risk_scores = _risk_scores([row.risk_score for row in rows])
+    # What is no text fails there.
+    given = [row.timestamp if row.event_time is None else row.event_time for row in rows]
+    times, minutes = time_columns(cast("list[str]", given), now)
+    amounts = amount_column(_texts([row.amount for row in rows]), NUMBER_DECODER.decode)
+    risk_scores = risk_score_column(_texts([row.risk_score for row in rows]), NUMBER_DECODER.decode)
     lines = [
         f"{time}\t{row.transaction_id}\t{row.account_id}\t{row.transaction_type}\t{amount}\t{row.merchant_category}\t"
         f"{row.location}\t{BOOLEANS[row.card_present]}\t{risk_score}\t{row.job_id}\t{ingestion_type}\n"
@@ -134,9 +120,13 @@ def _encode_valid(values: Sequence[Any], ingestion_type: str, now: datetime) -> 
     ]
     # Absent is NULL, not None, by now.
     categories = cast("list[str]", [row.merchant_category for row in rows])
-    keys = list(zip(minutes, categories, [row.transaction_type for row in rows], strict=True))
-    scores = [None if score == NULL else float(score) for score in risk_scores]
-    return Rows(lines, aggregate(keys, list(map(float, amounts)), scores))
+    types = [row.transaction_type for row in rows]
+    return Rows(lines, aggregate_columns(minutes, categories, types, amounts, risk_scores))
+
+
+def _texts(numbers: Sequence[msgspec.Raw]) -> list[str]:
+    text = b"\n".join(numbers).decode()
+    return text.replace("null", NULL).split("\n")
 
 
 def _escape_texts(row: _Fields) -> None:
@@ -145,61 +135,10 @@ def _escape_texts(row: _Fields) -> None:
         text = getattr(row, name)
         if text is None:
             setattr(row, name, NULL)
-        elif text is not NULL and _SPECIAL.search(text):
+        elif text is not NULL and SPECIAL.search(text):
             if "\0" in text:
                 raise InvalidMessage(f"{name} holds a NUL character")
             setattr(row, name, escape(text))
     for time in (row.event_time, row.timestamp):
-        if isinstance(time, str) and _SPECIAL.search(time):
+        if isinstance(time, str) and SPECIAL.search(time):
             raise InvalidMessage("a time is no time")
-
-
-def _times(times: list[Any], now: datetime) -> tuple[Sequence[str], Sequence[str]]:
-    """The times as columns, and their minutes."""
-    text = "\n".join(times) + "\n"
-    if _TIMES.fullmatch(text) is None:
-        if _TIMES_WITHOUT_ZONE.fullmatch(text):
-            times = [time + "Z" for time in times]
-        else:
-            times = [parse_time("event_time", time, now).isoformat() for time in times]
-            return times, [time[:MINUTE_LENGTH] for time in times]
-    minutes = [time[:MINUTE_LENGTH] for time in times]
-    # Every day must be a real one; the few rows of the last minute are judged one by one.
-    days = {minute[:10] for minute in set(minutes)}
-    if (
-        not _are_days(days)
-        or min(days) < f"{EARLIEST:%Y-%m-%d}"
-        or max(minutes) >= f"{now + LATEST_AHEAD:%Y-%m-%dT%H:%M}"
-    ):
-        raise InvalidMessage("a time is out of range")
-    return times, minutes
-
-
-def _are_days(days: Iterable[str]) -> bool:
-    try:
-        for day in days:
-            datetime.fromisoformat(day)
-    except ValueError:
-        return False
-    return True
-
-
-def _amounts(amounts: list[msgspec.Raw]) -> Sequence[str]:
-    text = b"\n".join(amounts) + b"\n"
-    if _AMOUNTS.fullmatch(text):
-        return text.decode().split("\n")[:-1]
-    return [str(parse_amount(NUMBER_DECODER.decode(amount))) for amount in amounts]
-
-
-def _risk_scores(risk_scores: list[msgspec.Raw]) -> Sequence[str]:
-    text = b"\n".join(risk_scores) + b"\n"
-    if b"null" in text:
-        text = text.replace(b"null", _NULL)
-    if _RISK_SCORES.fullmatch(text):
-        return text.decode().split("\n")[:-1]
-    if _LONG_RISK_SCORES.fullmatch(text):
-        return [NULL if score == NULL else str(rounded(Decimal(score))) for score in text.decode().split("\n")[:-1]]
-    return [
-        NULL if score == _NULL or score == b"null" else str(parse_risk_score(NUMBER_DECODER.decode(score)))
-        for score in risk_scores
-    ]

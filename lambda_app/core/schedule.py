@@ -28,6 +28,14 @@ class Job:
     status: str
     attempts: int
     started_at: datetime | None  # its first start
+    # Of a job that loads a file of a source system: its name, and the SHA-256 of its content.
+    file: str | None = None
+    content_hash: bytes | None = None
+
+    @property
+    def subject(self) -> str:
+        """What it loads, for people."""
+        return self.file or str(self.business_date)
 
 
 def due_dates(last: date | None, today: date) -> list[date]:

@@ -144,7 +144,7 @@ def test_job_that_fails_is_tried_three_times_then_given_up(database, environment
 
     assert statuses == [75, 75, 1]
     assert database.query("SELECT status, attempts, error FROM lambda.batch_jobs") == [
-        ("failed", 3, "attempt 3 of 3: [Errno 20] Not a directory: '/dev/null/nowhere'")
+        ("failed", 3, "attempt 3 of 3: [Errno 20] Not a directory: '/dev/null/nowhere/generated'")
     ]
     assert run_program(environment, "batch", "run").returncode == 0
 
@@ -221,9 +221,9 @@ def test_bad_lines_become_dead_letters_by_number_and_good_ones_are_stored(databa
         closing(db.connect(db.BATCH)) as maker,
         (store := Store(connection, BATCH_SHARD)).transaction(),
     ):
-        counts = batch_files.load_file(store, maker, path, "BAT00001", datetime(2026, 11, 24, tzinfo=UTC))
+        counts = batch_files.load_file(store, maker, path, "input.csv", "BAT00001", datetime(2026, 11, 24, tzinfo=UTC))
 
-    assert counts == batch_files.FileCounts(read=6, loaded=2, duplicate=1, rejected=3)
+    assert (counts.read, counts.loaded, counts.duplicate, counts.rejected) == (6, 2, 1, 3)
     assert database.query("SELECT transaction_id, location FROM lambda.transactions ORDER BY 1") == [
         ("T1", "two\r\nlines"),
         ("T4", None),
@@ -246,7 +246,7 @@ def test_file_without_a_needed_column_is_refused_as_a_whole(database, tmp_path):
         pytest.raises(InvalidFile, match="the header lacks account_id, transaction_type, event_time"),
     ):
         batch_files.load_file(
-            Store(connection, BATCH_SHARD), maker, path, "BAT00001", datetime(2026, 11, 24, tzinfo=UTC)
+            Store(connection, BATCH_SHARD), maker, path, "input.csv", "BAT00001", datetime(2026, 11, 24, tzinfo=UTC)
         )
 
 

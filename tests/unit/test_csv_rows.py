@@ -3,25 +3,47 @@
 import csv
 import io
 import tracemalloc
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lambda_app.core.csv_rows import AcceptedLine, RejectedLine, parse_csv
-from lambda_app.core.message import Transaction
-from lambda_app.errors import InvalidFile
+from lambda_app.core import csv_bulk
+from lambda_app.core.copy_text import COLUMNS as COPY_COLUMNS
+from lambda_app.core.copy_text import encode_row, unescape
+from lambda_app.core.csv_bulk import CsvFile
+from lambda_app.core.csv_records import RejectedLine
+from lambda_app.core.csv_rows import parse_record
+from lambda_app.core.stats import aggregate_lines
+from lambda_app.errors import InvalidFile, InvalidMessage
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 HEADER = "transaction_id,account_id,transaction_type,amount,event_time"
 GOOD = "T1,A1,purchase,12.30,2026-11-23T08:00:00Z"
 
 
-def parse(text: str | bytes):
+@dataclass(frozen=True)
+class AcceptedLine:
+    """A row as PostgreSQL will read it, and where it comes from."""
+
+    line: int
+    raw: bytes
+    values: dict[str, str | None]
+
+
+def parse(text: str | bytes, size: int = 1000) -> list[AcceptedLine | RejectedLine]:
     content = text.encode("utf-8", "surrogateescape") if isinstance(text, str) else text
-    return list(parse_csv(io.BytesIO(content), NOW, "BAT00001"))
+    found: list[AcceptedLine | RejectedLine] = []
+    for piece in CsvFile(io.BytesIO(content), "BAT00001", "BATCH").pieces(NOW, size):
+        assert piece.rows.stats == aggregate_lines(piece.rows.lines)
+        for line, raw, row in zip(piece.lines, piece.raws, piece.rows.lines, strict=True):
+            values = dict(zip(COPY_COLUMNS, map(unescape, row.removesuffix("\n").split("\t")), strict=True))
+            found.append(AcceptedLine(line, raw, values))
+        found += piece.rejected
+    return sorted(found, key=lambda each: each.line)
 
 
 def test_values_become_typed_fields():
@@ -31,25 +53,25 @@ def test_values_become_typed_fields():
     )
 
     assert accepted.line == 2
-    assert accepted.transaction == Transaction(
-        job_id="BAT00001",
-        transaction_id="T1",
-        account_id="A1",
-        transaction_type="purchase",
-        amount=Decimal("-12.30"),
-        event_time=datetime(2026, 11, 23, 8, tzinfo=UTC),
-        merchant_category="gas",
-        location="Austin, TX",
-        card_present=True,
-        risk_score=Decimal("0.50"),
-    )
+    assert accepted.values == {
+        "job_id": "BAT00001",
+        "transaction_id": "T1",
+        "account_id": "A1",
+        "transaction_type": "purchase",
+        "amount": "-12.30",
+        "event_time": "2026-11-23T08:00:00+00:00",
+        "merchant_category": "gas",
+        "location": "Austin, TX",
+        "card_present": "t",
+        "risk_score": "0.50",
+        "ingestion_type": "BATCH",
+    }
 
 
 def test_empty_optional_fields_are_absent():
     [accepted] = parse(f"{HEADER},location,card_present,risk_score\n{GOOD},,,\n")
 
-    row = accepted.transaction
-    assert (row.location, row.card_present, row.risk_score) == (None, None, None)
+    assert [accepted.values[name] for name in ("location", "card_present", "risk_score")] == [None] * 3
 
 
 @pytest.mark.parametrize(
@@ -65,7 +87,7 @@ def test_empty_optional_fields_are_absent():
 def test_dialects_of_csv_are_read(text):
     [accepted] = parse(text)
 
-    assert accepted.transaction.transaction_id == "T1"
+    assert accepted.values["transaction_id"] == "T1"
 
 
 @pytest.mark.parametrize(
@@ -115,8 +137,9 @@ def test_line_numbers_count_the_lines_of_quoted_fields():
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("", "the file is empty"),
-        ("\n", "lacks transaction_id, account_id, transaction_type, amount, event_time"),
+        ("", "the first line is missing or blank"),
+        ("\n", "the first line is missing or blank"),
+        ("a\n", "lacks transaction_id, account_id, transaction_type, amount, event_time"),
         ("transaction_id,account_id,amount,timestamp\n", "lacks transaction_type"),
         (f"{HEADER},amount\n", "names amount more than once"),
         (f'"{HEADER}\n', "the header is not CSV"),
@@ -153,8 +176,18 @@ def test_whatever_a_csv_writer_writes_comes_back_the_same(rows, order, line_end)
 
     result = parse(text.getvalue())
 
-    expected = [(row[0], row[1], row[2].replace(tzinfo=UTC), *row[3:]) for row in rows]
-    assert [tuple(getattr(each.transaction, name) for name in COLUMNS) for each in result] == expected
+    booleans = {None: None, True: "t", False: "f"}
+    assert [
+        (
+            each.values["account_id"],
+            Decimal(each.values["amount"]),
+            datetime.fromisoformat(each.values["event_time"]),
+            each.values["location"],
+            each.values["card_present"],
+            each.values["risk_score"] and Decimal(each.values["risk_score"]),
+        )
+        for each in result
+    ] == [(row[0], row[1], row[2].replace(tzinfo=UTC), row[3], booleans[row[4]], row[5]) for row in rows]
 
 
 @given(
@@ -173,6 +206,69 @@ def test_each_line_is_accounted_for_in_order(lines):
     assert raw.replace(b"\n", b"") == text.removeprefix(HEADER).encode().replace(b"\n", b"")
 
 
+cells = {
+    "transaction_id": st.sampled_from(["T1", "T2", "", "T\\t3", "x" * 129]),
+    "account_id": st.sampled_from(["A1", "A\udcff", "A\0"]),
+    "transaction_type": st.sampled_from(["purchase", "re\\fund", ""]),
+    "amount": st.sampled_from(["1", "1.5", "-0.01", "+1", "1e2", "1.234", "", "NaN", "1\n2", "99999999999", "01"]),
+    "event_time": st.sampled_from(
+        ["2026-11-23T08:00:00Z", "2026-11-23 08:00:00", "2026-11-23T08:00:00", "2026-02-30T00:00:00Z", "", "2999-01-01"]
+    ),
+    "timestamp": st.sampled_from(["2026-11-22T08:00:00+02:00", "", "never"]),
+    "merchant_category": st.sampled_from(["gas", "", "\\N", "a\nb"]),
+    "location": st.sampled_from(["Austin, TX", "", "Zürich"]),
+    "card_present": st.sampled_from(["true", "F", "Yes", "", "maybe"]),
+    "risk_score": st.sampled_from(["0.5", "0.125", "", "99.995", "-1", "0"]),
+}
+
+
+@settings(max_examples=300)
+@given(
+    header=st.permutations([*cells]).map(lambda names: [name for name in names if name != "location"]),
+    unusual=st.lists(st.fixed_dictionaries(cells), max_size=60),
+    usual=st.integers(0, 100),
+)
+def test_many_records_give_what_each_gives_alone(header, unusual, usual):
+    plain = dict.fromkeys(cells, "") | dict(zip(HEADER.split(","), GOOD.split(","), strict=True))
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    for row in [*unusual[: len(unusual) // 2], *[plain] * usual, *unusual[len(unusual) // 2 :]]:
+        writer.writerow([row[name] for name in header])
+
+    result = parse(text.getvalue())
+
+    records = csv.reader(io.StringIO(text.getvalue(), newline=""))
+    next(records)
+    for each, record in zip(result, records, strict=True):
+        try:
+            expected = encode_row(parse_record(header, record, NOW, "BAT00001"), "BATCH")
+        except InvalidMessage as error:
+            assert isinstance(each, RejectedLine)
+            assert each.reason == str(error)
+        else:
+            values = dict(zip(COPY_COLUMNS, map(unescape, expected.removesuffix("\n").split("\t")), strict=True))
+            assert isinstance(each, AcceptedLine)
+            assert same(each.values) == same(values)
+
+
+def same(values: dict[str, str | None]) -> dict[str, object]:
+    """The values, whatever their spelling."""
+    return values | {
+        "amount": Decimal(str(values["amount"])),
+        "event_time": datetime.fromisoformat(str(values["event_time"])),
+        "risk_score": values["risk_score"] and Decimal(values["risk_score"]),
+    }
+
+
+def test_valid_records_are_not_judged_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(csv_bulk, "parse_record", pytest.fail)
+    lines = [GOOD, GOOD.replace("T08", " 08"), '"T""1",A1,purchase,1e2,2026-11-23T08:00:00', GOOD.replace("A1", "ü")]
+
+    for rows in ([each] * 3000 for each in lines):
+        assert len(parse("\n".join([HEADER, *rows]))) == 3000
+
+
 def test_memory_does_not_grow_with_the_file():
     def file_of(rows):
         yield f"{HEADER}\n".encode()
@@ -180,9 +276,9 @@ def test_memory_does_not_grow_with_the_file():
             yield f"T{number},A1,purchase,12.30,{NOW - timedelta(seconds=number):%Y-%m-%dT%H:%M:%S}\n".encode()
 
     tracemalloc.start()
-    count = sum(isinstance(each, AcceptedLine) for each in parse_csv(file_of(20_000), NOW, "BAT00001"))
+    count = sum(len(piece) for piece in CsvFile(file_of(20_000), "BAT00001", "BATCH").pieces(NOW, 1000))
     _, peak_bytes = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 
     assert count == 20_000
-    assert peak_bytes < 1_000_000
+    assert peak_bytes < 4_000_000

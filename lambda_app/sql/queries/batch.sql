@@ -13,6 +13,25 @@ VALUES (%(source)s, %(business_date)s)
 ON CONFLICT (source, business_date) WHERE file IS NULL DO NOTHING
 RETURNING job_id;
 
+-- register_file --
+-- The job of a file's content; a job that was given up gets its attempts back, for whoever puts the file there again.
+INSERT INTO lambda.batch_jobs AS j (source, business_date, file, content_hash)
+VALUES ('inbox', (now() AT TIME ZONE lambda.time_zone())::date, %(file)s, %(content_hash)s)
+ON CONFLICT (content_hash) DO UPDATE
+SET
+    status = CASE WHEN j.status = 'failed' THEN 'pending' ELSE j.status END,
+    attempts = CASE WHEN j.status = 'failed' THEN 0 ELSE j.attempts END,
+    error = CASE WHEN j.status = 'failed' THEN NULL ELSE j.error END,
+    started_at = CASE WHEN j.status = 'failed' THEN NULL ELSE j.started_at END,
+    finished_at = CASE WHEN j.status = 'failed' THEN NULL ELSE j.finished_at END
+RETURNING job_id, status, file, xmax = 0 AS is_new;
+
+-- ended_jobs --
+-- Those of these jobs that will not be run any more, and their files.
+SELECT job_id, status, file
+FROM lambda.batch_jobs
+WHERE job_id = ANY(%(job_ids)s) AND status IN ('completed', 'failed') AND file IS NOT NULL;
+
 -- reopen_failed_job --
 -- Gives a job that was given up its attempts back.
 UPDATE lambda.batch_jobs
@@ -26,7 +45,7 @@ SELECT pg_try_advisory_lock(2, 0);
 
 -- jobs_to_run --
 -- Oldest first. Whoever holds the lock and finds a running job knows that its runner was killed.
-SELECT id, job_id, business_date, source, status, attempts, started_at
+SELECT id, job_id, business_date, source, status, attempts, started_at, file, content_hash
 FROM lambda.batch_jobs
 WHERE status IN ('pending', 'running') AND NOT id = ANY(%(done)s::bigint[])
 ORDER BY business_date, id
@@ -48,6 +67,7 @@ SET
     rows_loaded = %(rows_loaded)s,
     rows_duplicate = %(rows_duplicate)s,
     rows_rejected = %(rows_rejected)s,
+    header = %(header)s,
     error = NULL,
     finished_at = clock_timestamp()
 WHERE id = %(id)s;
@@ -66,7 +86,7 @@ SELECT job_id FROM lambda.batch_jobs WHERE status = 'failed' AND finished_at >= 
 -- The newest jobs, newest first.
 SELECT
     job_id, business_date, source, status, attempts, rows_read, rows_loaded, rows_duplicate, rows_rejected,
-    started_at, finished_at, error
+    started_at, finished_at, error, file
 FROM lambda.batch_jobs
 ORDER BY business_date DESC, id DESC
 LIMIT %(limit)s;

@@ -1,0 +1,37 @@
+"""The batch's directories, below systemd's StateDirectory=."""
+
+import os
+from pathlib import Path
+
+GENERATED = "generated"
+INBOX = "inbox"
+CLAIMED = "claimed"
+DONE = "done"
+FAILED = "failed"
+
+
+def make_directory(directory: Path) -> None:
+    """Makes a directory, as its parent's owner would."""
+    if directory.is_dir():
+        return
+    directory.mkdir(mode=0o750, parents=True)
+    if os.geteuid() == 0:
+        # Run by hand as root: the unit's user must still be able to write here.
+        owner = directory.parent.stat()
+        os.chown(directory, owner.st_uid, owner.st_gid)
+
+
+def sync_directory(directory: Path) -> None:
+    """Puts what was renamed in a directory on the disk."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def move(path: Path, target: Path) -> None:
+    """Renames a file into another directory; what has the name there is replaced."""
+    make_directory(target.parent)
+    path.replace(target)
+    sync_directory(target.parent)
