@@ -62,7 +62,8 @@ def _sample(
 
 
 def _unit_samples(errors: list[str]) -> dict[str, UnitSample]:
-    units = [component.unit for component in COMPONENTS] + [c.trigger for c in COMPONENTS if c.trigger]
+    units = [component.unit for component in COMPONENTS]
+    units += [trigger.unit for component in COMPONENTS for trigger in component.triggers]
     command = ["systemctl", "show", "--property", ",".join(PROPERTIES), *units]
     try:
         result = subprocess.run(  # noqa: S603 - a fixed command

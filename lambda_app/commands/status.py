@@ -79,8 +79,9 @@ def _cells(component: Component, units: dict[str, UnitFacts]) -> list[str]:
         return ["[dim]not here[/]", "", "", "", ""]
     unit = units[component.unit]
     state = f"{unit.active_state} ({unit.sub_state})"
-    if component.trigger:
-        state += f", timer {units[component.trigger].active_state}" if component.trigger in units else ", no timer"
+    for trigger in component.triggers:
+        kind = trigger.unit.rpartition(".")[2]
+        state += f", {kind} {units[trigger.unit].active_state}" if trigger.unit in units else f", no {kind}"
     return [
         f"[{STATE_STYLES.get(unit.active_state, 'default')}]{state}[/]",
         _share(unit.cpu_share),
@@ -103,7 +104,7 @@ def _lines(facts: PlatformFacts) -> list[str]:
     if facts.last_job:
         job = facts.last_job
         rows = f", {job.rows_loaded:,} rows" if job.rows_loaded is not None else ""
-        lines.append(f"last job  {job.job_id} for {job.business_date}: {job.status}{rows}")
+        lines.append(f"last job  {job.job_id} for {job.file or job.business_date}: {job.status}{rows}")
     return lines
 
 

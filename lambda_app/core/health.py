@@ -22,20 +22,36 @@ class UnitKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Trigger:
+    """What starts a unit, and what it means when that is not active."""
+
+    unit: str
+    consequence: str
+
+
+@dataclass(frozen=True, slots=True)
 class Component:
     """A line of the table of components: its name, the units that make it, and their kinds."""
 
     name: str
     unit: str
     kind: UnitKind
-    trigger: str | None = None  # the timer that starts the unit
+    triggers: tuple[Trigger, ...] = ()
 
 
 COMPONENTS = (
     Component("kafka", "kafka.service", UnitKind.LONG_RUNNING),
     Component("lambda-producer", "lambda-producer.service", UnitKind.LONG_RUNNING),
     Component("lambda-consumer", "lambda-consumer.service", UnitKind.LONG_RUNNING),
-    Component("lambda-cron-runner", "lambda-cron-runner.service", UnitKind.JOB, trigger="lambda-cron-runner.timer"),
+    Component(
+        "lambda-cron-runner",
+        "lambda-cron-runner.service",
+        UnitKind.JOB,
+        triggers=(
+            Trigger("lambda-cron-runner.timer", "nothing starts lambda-cron-runner at midnight"),
+            Trigger("lambda-inbox.path", "files in the inbox wait for midnight"),
+        ),
+    ),
     Component("lambda-csv-batch", "lambda-csv-batch.service", UnitKind.JOB),
     Component("lambda-postgres", "postgresql@15-main.service", UnitKind.LONG_RUNNING),
     Component("lambda-pgadmin", "lambda-pgadmin.service", UnitKind.LONG_RUNNING),
@@ -77,6 +93,8 @@ class JobFacts:
     attempts: int
     rows_loaded: int | None
     error: str | None
+    # Of a source system; None for a night's own.
+    file: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +115,17 @@ def reasons_for_concern(facts: PlatformFacts) -> list[str]:
         reasons += _unit_reasons(component, facts.units)
     if facts.stream is not None:
         reasons += _stream_reasons(facts.stream, producing=_is_active(facts.units, "lambda-producer.service"))
-    reasons += [
-        f"{job.job_id} for {job.business_date} was given up ({job.error or 'no error noted'}): "
+    return reasons + [_job_reason(job) for job in facts.failed_jobs]
+
+
+def _job_reason(job: JobFacts) -> str:
+    error = job.error or "no error noted"
+    if job.file:
+        return f"{job.job_id} for {job.file} was given up ({error}): mend the file and put it into the inbox again"
+    return (
+        f"{job.job_id} for {job.business_date} was given up ({error}): "
         f"lambda-app batch schedule --date {job.business_date} retries it"
-        for job in facts.failed_jobs
-    ]
-    return reasons
+    )
 
 
 def is_absent(component: Component, units: dict[str, UnitFacts]) -> bool:
@@ -128,8 +151,9 @@ def _unit_reasons(component: Component, units: dict[str, UnitFacts]) -> Iterator
     if component.kind is UnitKind.JOB and (unit.active_state == "failed" or unit.sub_state == "auto-restart"):
         waits = ", it is waiting to try again" if unit.sub_state == "auto-restart" else ""
         yield f"{component.name} failed{_result(unit)}{waits}"
-    if component.trigger is not None and not _is_active(units, component.trigger):
-        yield f"{component.trigger} is not active: nothing starts {component.name} at midnight"
+    for trigger in component.triggers:
+        if not _is_active(units, trigger.unit):
+            yield f"{trigger.unit} is not active: {trigger.consequence}"
 
 
 def _result(unit: UnitFacts) -> str:

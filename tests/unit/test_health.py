@@ -13,7 +13,8 @@ STREAM = StreamFacts(lag_records=12, rows_per_second=100.0, newest_age_seconds=0
 JOB = JobFacts("BAT00007", date(2026, 11, 23), "completed", 1, 10_000, None)
 HEALTHY = PlatformFacts(
     units={component.unit: ACTIVE for component in COMPONENTS}
-    | {"lambda-cron-runner.service": RESTING, "lambda-csv-batch.service": RESTING, "lambda-cron-runner.timer": ACTIVE},
+    | {"lambda-cron-runner.service": RESTING, "lambda-csv-batch.service": RESTING}
+    | {"lambda-cron-runner.timer": ACTIVE, "lambda-inbox.path": ACTIVE},
     stream=STREAM,
     last_job=JOB,
 )
@@ -47,6 +48,10 @@ def test_healthy_platform_gives_no_reason():
             "lambda-cron-runner.timer is not active: nothing starts lambda-cron-runner at midnight",
         ),
         (
+            with_unit("lambda-inbox.path", active_state="inactive"),
+            "lambda-inbox.path is not active: files in the inbox wait for midnight",
+        ),
+        (
             with_unit(
                 "lambda-csv-batch.service", active_state="activating", sub_state="auto-restart", result="exit-code"
             ),
@@ -71,6 +76,10 @@ def test_healthy_platform_gives_no_reason():
         (
             replace(HEALTHY, failed_jobs=(replace(JOB, status="failed", error="disk full"),)),
             "BAT00007 for 2026-11-23 was given up (disk full): lambda-app batch schedule --date 2026-11-23 retries it",
+        ),
+        (
+            replace(HEALTHY, failed_jobs=(replace(JOB, status="failed", error="bad header", file="a.csv"),)),
+            "BAT00007 for a.csv was given up (bad header): mend the file and put it into the inbox again",
         ),
         (replace(HEALTHY, stream=None, errors=("Kafka is away",)), "Kafka is away"),
     ],

@@ -8,14 +8,22 @@ SELECT extract(epoch FROM now() - max(event_time))::float8 FROM lambda.transacti
 
 -- last_job --
 -- The job of the newest business date.
-SELECT job_id, business_date, status, attempts, rows_loaded, error
+SELECT job_id, business_date, status, attempts, rows_loaded, error, file
 FROM lambda.batch_jobs
 ORDER BY business_date DESC, id DESC
 LIMIT 1;
 
 -- failed_jobs --
--- Jobs that were given up and not taken up again.
-SELECT job_id, business_date, status, attempts, rows_loaded, error
-FROM lambda.batch_jobs
-WHERE status = 'failed'
+-- Jobs that were given up and not taken up again; a file is forgiven when it came again and was loaded, or after a week.
+SELECT job_id, business_date, status, attempts, rows_loaded, error, file
+FROM lambda.batch_jobs AS j
+WHERE status = 'failed' AND (
+    file IS NULL OR (
+        finished_at > now() - interval '7 days'
+        AND NOT EXISTS (
+            SELECT FROM lambda.batch_jobs AS later
+            WHERE later.file = j.file AND later.id > j.id AND later.status = 'completed'
+        )
+    )
+)
 ORDER BY business_date, id;
