@@ -5,7 +5,7 @@ Memory stays bounded whatever the size of a file.
 
 import csv
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from lambda_app import settings
 from lambda_app.core.csv_bulk import CsvFile, Piece
 from lambda_app.core.csv_records import RejectedLine
-from lambda_app.core.generator import Pools, draw_pools, generate_day
+from lambda_app.core.generator import GeneratedTransaction, Pools, draw_pools, generate_day
 from lambda_app.database import Connection, transaction
 from lambda_app.directories import make_directory, sync_directory
 from lambda_app.errors import InvalidFile
@@ -118,7 +118,8 @@ def write_generated_file(directory: Path, day: date, zone: ZoneInfo) -> Path:
     with partial_path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
-        writer.writerows(_csv_rows(day, zone))
+        for each in generate_day(_pools(), day, zone, settings.BATCH_FILE_ROWS):
+            writer.writerow(csv_values(each))
         file.flush()
         os.fsync(file.fileno())
     partial_path.replace(path)
@@ -126,19 +127,19 @@ def write_generated_file(directory: Path, day: date, zone: ZoneInfo) -> Path:
     return path
 
 
-def _csv_rows(day: date, zone: ZoneInfo) -> Iterator[tuple[str, ...]]:
-    for each in generate_day(_pools(), day, zone, settings.BATCH_FILE_ROWS):
-        yield (
-            each.transaction_id,
-            each.account_id,
-            each.transaction_type,
-            each.amount,
-            each.event_time,
-            each.merchant.category,
-            each.merchant.location,
-            "true" if each.card_present else "false",
-            each.risk_score,
-        )
+def csv_values(each: GeneratedTransaction) -> tuple[str, ...]:
+    """A generated transaction as a CSV file's values, in the order of COLUMNS."""
+    return (
+        each.transaction_id,
+        each.account_id,
+        each.transaction_type,
+        each.amount,
+        each.event_time,
+        each.merchant.category,
+        each.merchant.location,
+        "true" if each.card_present else "false",
+        each.risk_score,
+    )
 
 
 @cache

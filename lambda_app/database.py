@@ -5,7 +5,7 @@ Who connects is a libpq service (PGSERVICEFILE), its password a passfile among t
 
 import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from importlib import resources
@@ -37,6 +37,8 @@ READER = "lambda-reader"
 # What a statement fails with that `translated_errors` leaves as it is.
 Error = psycopg2.Error
 
+_ARRAY_SPECIAL = re.compile(r'(["\\])')
+_ESCAPED = r"\\\1"
 _COPY_BUFFER_BYTES = 1024 * 1024
 _REFUSALS = re.compile(
     r"authentication failed|no password supplied|no pg_hba\.conf entry"
@@ -137,6 +139,23 @@ def copy_in(connection: Connection, table: str, columns: Sequence[str], text: by
     """Sends a COPY text into a table."""
     with connection.cursor() as cursor:
         cursor.copy_expert(f"COPY {table} ({', '.join(columns)}) FROM STDIN", io.BytesIO(text), _COPY_BUFFER_BYTES)
+
+
+def array_literal(values: Iterable[str | int | None]) -> str:
+    """An array as text, for `%s::text[]`: psycopg2 writes lists as expressions, which are slow to parse when long.
+
+    >>> print(array_literal(["a", None, 'b"']), array_literal([1, 2]))
+    {"a",NULL,"b\\""} {1,2}
+    """
+    elements = [
+        "NULL"
+        if value is None
+        else str(value)
+        if isinstance(value, int)
+        else f'"{_ARRAY_SPECIAL.sub(_ESCAPED, value)}"'
+        for value in values
+    ]
+    return "{" + ",".join(elements) + "}"
 
 
 @contextmanager

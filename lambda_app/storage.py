@@ -18,6 +18,7 @@ from lambda_app.database import (
     Connection,
     UndefinedTable,
     ValueRefused,
+    array_literal,
     copy_in,
     fetch_all,
     insert_many,
@@ -145,10 +146,10 @@ def record_stats(connection: Connection, stats: Stats, days: Days, shard: int) -
         queries("storage")["upsert_stats"],
         {
             "shard": shard,
-            "minutes": [minute + "Z" for minute in minutes],
-            "categories": [unescape(category) for category in categories],
-            "types": [unescape(transaction_type) for transaction_type in types],
-            **{name: list(values) for name, values in columns.items()},
+            "minutes": array_literal([minute + "Z" for minute in minutes]),
+            "categories": array_literal(map(unescape, categories)),
+            "types": array_literal(map(unescape, types)),
+            **{name: array_literal(values) for name, values in columns.items()},
         },
     )
 

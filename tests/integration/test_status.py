@@ -27,6 +27,7 @@ class Systemctl:
         units = [component.unit for component in COMPONENTS]
         self.states = {unit: RESTING if unit in resting else LONG_RUNNING for unit in units}
         self.states["lambda-cron-runner.timer"] = "ActiveState=active\nSubState=waiting\n"
+        self.states["lambda-inbox.path"] = "ActiveState=active\nSubState=waiting\n"
         self.show()
 
     def show(self, **states: str) -> None:
