@@ -57,7 +57,7 @@ def load_file(store: Store, partition_maker: Connection, path: Path, job_id: str
     with path.open("rb") as file:
         records = parse_csv(iter(partial(file.readline, LONGEST_LINE_BYTES), b""), now, job_id)
         while piece := list(islice(records, settings.BATCH_CHUNK_ROWS)):
-            _store_piece(store, partition_maker, path.name, piece, counts)
+            _store_piece(store, partition_maker, path.name, job_id, piece, counts)
     return counts
 
 
@@ -65,6 +65,7 @@ def _store_piece(
     store: Store,
     partition_maker: Connection,
     file: str,
+    job_id: str,
     piece: list[AcceptedLine | RejectedLine],
     counts: FileCounts,
 ) -> None:
@@ -80,7 +81,8 @@ def _store_piece(
         rejected.append(RejectedLine(line.line, line.raw, refusal.reason))
     rejected.sort(key=lambda each: each.line)
     record_dead_letters(
-        store.connection, [DeadLetter(each.reason, each.raw, file=file, line=each.line) for each in rejected]
+        store.connection,
+        [DeadLetter(each.reason, each.raw, file=file, line=each.line, job_id=job_id) for each in rejected],
     )
     counts.read += len(piece)
     counts.loaded += result.stored

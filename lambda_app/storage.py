@@ -74,6 +74,8 @@ class DeadLetter:
     offset: int | None = None
     file: str | None = None
     line: int | None = None
+    # The job that read the file.
+    job_id: str | None = None
 
 
 def session_zone(connection: Connection) -> ZoneInfo:
@@ -165,10 +167,10 @@ def record_dead_letters(connection: Connection, letters: Sequence[DeadLetter]) -
         connection,
         queries("storage")["insert_dead_letters"],
         [
-            (x.topic, x.topic_id and str(x.topic_id), x.partition, x.offset, x.file, x.line, x.raw, x.reason)
+            (x.topic, x.topic_id and str(x.topic_id), x.partition, x.offset, x.file, x.line, x.job_id, x.raw, x.reason)
             for x in letters
         ],
-        template="(%s, %s::uuid, %s, %s, %s, %s, %s, %s)",
+        template="(%s, %s::uuid, %s, %s, %s, %s, %s, %s, %s)",
     )
 
 
