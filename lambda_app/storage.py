@@ -193,9 +193,10 @@ def _store_in_one_go(
     if not expect_duplicates:
         try:
             with savepoint(connection):
-                for day, day_lines in by_day.items():
-                    # In the order of the key: PostgreSQL then fills one page of the index after the other.
-                    _copy(connection, f"lambda.transactions_{day:%Y%m%d}", sorted(day_lines))
+                for day in sorted(by_day):
+                    # In the order of the key: PostgreSQL then fills one page of the index after the other, and writers
+                    # that store the same rows at once wait for each other one way only.
+                    _copy(connection, f"lambda.transactions_{day:%Y%m%d}", sorted(by_day[day]))
             return StoreResult(len(lines))
         except UndefinedTable:
             pass
