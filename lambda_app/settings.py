@@ -48,6 +48,8 @@ PRODUCE_DRAIN_SECONDS = 15.0
 # Rows of a generated file.
 BATCH_FILE_ROWS = 10_000
 BATCH_CHUNK_ROWS = 20_000
+# Dead letters that a transaction of a retry takes, as long as they stay below CHUNK_BYTES.
+RETRY_LETTERS = 10_000
 
 # A recompute waits so long for the writers of a day, holding up new ones, and then lets them go ahead for a while.
 RECOMPUTE_LOCK_SECONDS = 0.2

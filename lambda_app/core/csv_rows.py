@@ -148,3 +148,16 @@ def _boolean(text: str) -> bool:
         return BOOLEANS[text.lower()]
     except KeyError:
         raise InvalidMessage(f"card_present is neither true nor false: {text[:40]!r}") from None
+
+
+def parse_record(columns: Sequence[str], raw: bytes, now: datetime, job_id: str) -> Transaction:
+    """The transaction in one record, apart from its file; `columns` are the names in the header, in lower case.
+
+    Raises InvalidMessage.
+    """
+    try:
+        # Given as one line: a second record in it is an error, a line break in quotes is none.
+        values = next(csv.reader([raw.decode("utf-8", "surrogateescape")], strict=True))
+    except csv.Error as error:
+        raise InvalidMessage(f"not CSV: {error}") from error
+    return validate_fields(_typed_fields(columns, values, job_id), now)

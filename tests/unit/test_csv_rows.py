@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambda_app.core.csv_rows import AcceptedLine, RejectedLine, parse_csv
+from lambda_app.core.csv_rows import AcceptedLine, RejectedLine, parse_csv, parse_record
 from lambda_app.core.message import Transaction
-from lambda_app.errors import InvalidFile
+from lambda_app.errors import InvalidFile, InvalidMessage
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 HEADER = "transaction_id,account_id,transaction_type,amount,event_time"
@@ -186,3 +186,29 @@ def test_memory_does_not_grow_with_the_file():
 
     assert count == 20_000
     assert peak_bytes < 1_000_000
+
+
+@given(
+    location=FREE_TEXT,
+    line=st.sampled_from(
+        [GOOD, GOOD.replace("12.30", "12.345"), "T1,A1", f'"{GOOD}', f"\udcff{GOOD}", f"{GOOD[:2]}\r{GOOD}"]
+    ),
+)
+def test_record_alone_is_judged_as_in_its_file(location, line):
+    quoted = location.replace('"', '""')
+
+    result = parse(f'{HEADER},location\n{line},"{quoted}"\n')
+
+    columns = [*HEADER.split(","), "location"]
+    for judged in result:
+        if isinstance(judged, AcceptedLine):
+            assert parse_record(columns, judged.raw, NOW, "BAT00001") == judged.transaction
+        else:
+            with pytest.raises(InvalidMessage) as error:
+                parse_record(columns, judged.raw, NOW, "BAT00001")
+            assert str(error.value) == judged.reason
+
+
+def test_two_records_are_not_one():
+    with pytest.raises(InvalidMessage, match="not CSV"):
+        parse_record(HEADER.split(","), f"{GOOD}\n{GOOD}\n".encode(), NOW, "BAT00001")
