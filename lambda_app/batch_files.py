@@ -100,7 +100,9 @@ class _Loader:
             for refusal in result.refused
         ]
         rejected.sort(key=lambda each: each.line)
-        letters = [DeadLetter(each.reason, each.raw, file=self._name, line=each.line) for each in rejected]
+        letters = [
+            DeadLetter(each.reason, each.raw, file=self._name, line=each.line, job_id=self._job_id) for each in rejected
+        ]
         record_dead_letters(self._store.connection, letters)
         if rejected and not self.first_reason:
             self.first_reason = f"the first, in line {rejected[0].line}: {rejected[0].reason}"

@@ -1,6 +1,6 @@
 """The command `lambda-app`: options, logging, and the one place where an error becomes an exit status.
 
-A subcommand is a module in `commands/` with a click command or group of the same name.
+A subcommand is a module in `commands/` with a click command or group of the same name, `_` for `-`.
 """
 
 import importlib
@@ -18,6 +18,7 @@ logger = logging.getLogger(__name__)
 COMMANDS = {
     "batch": "Register and run the nightly CSV jobs.",
     "consume": "Store the topic's messages in PostgreSQL.",
+    "dead-letters": "Show, retry or discard what was not valid.",
     "db": "Migrate the database schema.",
     "produce": "Send generated transactions to the topic.",
     "recompute": "Make the aggregates of days anew.",
@@ -34,10 +35,11 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"lambda_app.commands.{cmd_name}")
-        command = getattr(module, cmd_name)
+        name = cmd_name.replace("-", "_")
+        module = importlib.import_module(f"lambda_app.commands.{name}")
+        command = getattr(module, name)
         if not isinstance(command, click.Command):
-            raise TypeError(f"lambda_app.commands.{cmd_name}.{cmd_name} is no click command")
+            raise TypeError(f"lambda_app.commands.{name}.{name} is no click command")
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -51,6 +51,8 @@ BATCH_CHUNK_ROWS = 20_000
 # A file of the inbox that has not changed for so long is complete; one that still changes after three times as long is
 # left for the next run.
 INBOX_QUIET_SECONDS = 5.0
+# Dead letters that a transaction of a retry takes, as long as they stay below CHUNK_BYTES.
+RETRY_LETTERS = 10_000
 
 # A recompute waits so long for the writers of a day, holding up new ones, and then lets them go ahead for a while.
 RECOMPUTE_LOCK_SECONDS = 0.2

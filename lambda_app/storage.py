@@ -75,6 +75,8 @@ class DeadLetter:
     offset: int | None = None
     file: str | None = None
     line: int | None = None
+    # The job that read the file.
+    job_id: str | None = None
 
 
 def session_zone(connection: Connection) -> ZoneInfo:
@@ -166,10 +168,10 @@ def record_dead_letters(connection: Connection, letters: Sequence[DeadLetter]) -
         connection,
         queries("storage")["insert_dead_letters"],
         [
-            (x.topic, x.topic_id and str(x.topic_id), x.partition, x.offset, x.file, x.line, x.raw, x.reason)
+            (x.topic, x.topic_id and str(x.topic_id), x.partition, x.offset, x.file, x.line, x.job_id, x.raw, x.reason)
             for x in letters
         ],
-        template="(%s, %s::uuid, %s, %s, %s, %s, %s, %s)",
+        template="(%s, %s::uuid, %s, %s, %s, %s, %s, %s, %s)",
     )
 
 
@@ -192,9 +194,10 @@ def _store_in_one_go(
     if not expect_duplicates:
         try:
             with savepoint(connection):
-                for day, day_lines in by_day.items():
-                    # In the order of the key: PostgreSQL then fills one page of the index after the other.
-                    _copy(connection, f"lambda.transactions_{day:%Y%m%d}", sorted(day_lines))
+                for day in sorted(by_day):
+                    # In the order of the key: PostgreSQL then fills one page of the index after the other, and writers
+                    # that store the same rows at once wait for each other one way only.
+                    _copy(connection, f"lambda.transactions_{day:%Y%m%d}", sorted(by_day[day]))
             return StoreResult(len(lines))
         except UndefinedTable:
             pass

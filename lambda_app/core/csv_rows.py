@@ -3,6 +3,7 @@
 `timestamp` is another name for `event_time`, unknown columns are ignored, an empty field is an absent one.
 """
 
+import csv
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -42,6 +43,16 @@ def parse_record(columns: Sequence[str], record: Sequence[str], now: datetime, j
     if len(record) != len(columns):
         raise InvalidMessage(f"{len(record)} fields where the header names {len(columns)}")
     return validate_fields(_typed_fields(columns, record, job_id), now)
+
+
+def parse_raw_record(columns: Sequence[str], raw: bytes, now: datetime, job_id: str | None) -> Transaction:
+    """The transaction in a record's bytes, apart from its file. Raises InvalidMessage."""
+    try:
+        # Given as one line: a second record in it is an error, a line break in quotes is none.
+        record = next(csv.reader([raw.decode("utf-8", "surrogateescape")], strict=True))
+    except csv.Error as error:
+        raise InvalidMessage(f"not CSV: {error}") from error
+    return parse_record(columns, record, now, job_id)
 
 
 def parse_number(name: str, text: str) -> Decimal:

@@ -234,6 +234,7 @@ def test_bad_lines_become_dead_letters_by_number_and_good_ones_are_stored(databa
     assert "surrogate" in str(letters[1][2])
     assert letters[2][2] == "2 fields where the header names 7"
     assert bytes(database.value("SELECT raw FROM lambda.dead_letters WHERE line = 7")) == b"too,few\r\n"
+    assert database.count("dead_letters", "job_id = 'BAT00001'") == 3
 
 
 def test_file_without_a_needed_column_is_refused_as_a_whole(database, tmp_path):

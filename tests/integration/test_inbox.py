@@ -82,6 +82,10 @@ def test_file_is_loaded_once_with_its_aggregates(database, environment, director
     assert database.query("SELECT file, line, reason FROM lambda.dead_letters") == [
         ("payments.csv", 4, "1 fields where the header names 7")
     ]
+    # What a retry of its dead letters needs.
+    assert database.query(
+        "SELECT job_id, header[1:3] FROM lambda.dead_letters JOIN lambda.batch_jobs USING (job_id)"
+    ) == [("BAT00002", ["amount", "x", "transaction_type"])]
     assert tree(directory) == {"done/BAT00002-payments.csv"}
     # The days that the file touched are recomputed by the same run.
     assert served(database) == served(database, "batch_stats") == recount(database)

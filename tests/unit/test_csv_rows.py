@@ -16,7 +16,7 @@ from lambda_app.core.copy_text import COLUMNS as COPY_COLUMNS
 from lambda_app.core.copy_text import encode_row, unescape
 from lambda_app.core.csv_bulk import CsvFile
 from lambda_app.core.csv_records import RejectedLine
-from lambda_app.core.csv_rows import parse_record
+from lambda_app.core.csv_rows import parse_raw_record, parse_record
 from lambda_app.core.stats import aggregate_lines
 from lambda_app.errors import InvalidFile, InvalidMessage
 
@@ -40,10 +40,14 @@ def parse(text: str | bytes, size: int = 1000) -> list[AcceptedLine | RejectedLi
     for piece in CsvFile(io.BytesIO(content), "BAT00001", "BATCH").pieces(NOW, size):
         assert piece.rows.stats == aggregate_lines(piece.rows.lines)
         for line, raw, row in zip(piece.lines, piece.raws, piece.rows.lines, strict=True):
-            values = dict(zip(COPY_COLUMNS, map(unescape, row.removesuffix("\n").split("\t")), strict=True))
-            found.append(AcceptedLine(line, raw, values))
+            found.append(AcceptedLine(line, raw, values_of(row)))
         found += piece.rejected
     return sorted(found, key=lambda each: each.line)
+
+
+def values_of(line: str) -> dict[str, str | None]:
+    """A COPY line as PostgreSQL reads it."""
+    return dict(zip(COPY_COLUMNS, map(unescape, line.removesuffix("\n").split("\t")), strict=True))
 
 
 def test_values_become_typed_fields():
@@ -247,9 +251,8 @@ def test_many_records_give_what_each_gives_alone(header, unusual, usual):
             assert isinstance(each, RejectedLine)
             assert each.reason == str(error)
         else:
-            values = dict(zip(COPY_COLUMNS, map(unescape, expected.removesuffix("\n").split("\t")), strict=True))
             assert isinstance(each, AcceptedLine)
-            assert same(each.values) == same(values)
+            assert same(each.values) == same(values_of(expected))
 
 
 def same(values: dict[str, str | None]) -> dict[str, object]:
@@ -282,3 +285,30 @@ def test_memory_does_not_grow_with_the_file():
 
     assert count == 20_000
     assert peak_bytes < 4_000_000
+
+
+@given(
+    location=FREE_TEXT,
+    line=st.sampled_from(
+        [GOOD, GOOD.replace("12.30", "12.345"), "T1,A1", f'"{GOOD}', f"\udcff{GOOD}", f"{GOOD[:2]}\r{GOOD}"]
+    ),
+)
+def test_record_alone_is_judged_as_in_its_file(location, line):
+    quoted = location.replace('"', '""')
+
+    result = parse(f'{HEADER},location\n{line},"{quoted}"\n')
+
+    columns = [*HEADER.split(","), "location"]
+    for judged in result:
+        if isinstance(judged, AcceptedLine):
+            line = encode_row(parse_raw_record(columns, judged.raw, NOW, "BAT00001"), "BATCH")
+            assert same(values_of(line)) == same(judged.values)
+        else:
+            with pytest.raises(InvalidMessage) as error:
+                parse_raw_record(columns, judged.raw, NOW, "BAT00001")
+            assert str(error.value) == judged.reason
+
+
+def test_two_records_are_not_one():
+    with pytest.raises(InvalidMessage, match="not CSV"):
+        parse_raw_record(HEADER.split(","), f"{GOOD}\n{GOOD}\n".encode(), NOW, "BAT00001")

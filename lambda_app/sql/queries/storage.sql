@@ -39,7 +39,7 @@ ORDER BY n.line;
 
 -- insert_dead_letters --
 -- Keeps what was not valid, a message of the stream once.
-INSERT INTO lambda.dead_letters (topic, topic_id, partition, "offset", file, line, raw, reason)
+INSERT INTO lambda.dead_letters (topic, topic_id, partition, "offset", file, line, job_id, raw, reason)
 VALUES %s
 ON CONFLICT DO NOTHING;
 

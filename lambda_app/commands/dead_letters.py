@@ -1,0 +1,218 @@
+"""`lambda-app dead-letters list | show | retry | discard`: what was not valid, and what becomes of it."""
+
+import logging
+import sys
+from collections.abc import Callable
+from datetime import datetime
+from functools import wraps
+
+import click
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from lambda_app import dead_letters as letters
+from lambda_app.clock import SystemClock
+from lambda_app.core.dead_letters import readable
+from lambda_app.dead_letters import Filters, Retry
+
+logger = logging.getLogger(__name__)
+
+# In columns, where no terminal tells its own.
+PIPED_WIDTH = 140
+SHOWN_REASONS = 5
+_ID = click.IntRange(1, 2**63 - 1)
+
+
+class _Time(click.ParamType[datetime]):
+    name = "time"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        try:
+            return datetime.fromisoformat(str(value))
+        except ValueError:
+            self.fail(f"{value!r} is no date or time such as 2026-01-31 or 2026-01-31T23:59:59Z", param, ctx)
+
+
+_FILTERS = (
+    click.argument("ids", nargs=-1, type=_ID, metavar="[ID]..."),
+    click.option("--reason", metavar="TEXT", help="Those whose reason contains this, in capitals or not."),
+    click.option("--source", metavar="PATTERN", help="Those of this topic or file; * and ? as in a shell."),
+    click.option("--since", type=_Time(), help="Those received at this time or later; without a zone: the platform's."),
+    click.option("--until", type=_Time(), help="Those received before this time."),
+)
+_all_open = click.option("--all-open", is_flag=True, help="Every open one, instead of ids or filters.")
+
+
+def _filtered(command: Callable[..., None]) -> Callable[..., None]:
+    """Gives a command the options by which letters are chosen, as `Filters`."""
+
+    @wraps(command)
+    def with_filters(
+        ids: tuple[int, ...],
+        reason: str | None,
+        source: str | None,
+        since: datetime | None,
+        until: datetime | None,
+        **options: object,
+    ) -> None:
+        command(Filters(ids, reason, source, since, until), **options)
+
+    for option in reversed(_FILTERS):
+        with_filters = option(with_filters)
+    return with_filters
+
+
+@click.group("dead-letters")
+def dead_letters() -> None:
+    """Show, retry or discard what was not valid."""
+
+
+@dead_letters.command("list")
+@_filtered
+@click.option("--limit", default=30, type=click.IntRange(min=1), help="How many at most.")
+@click.option("--all", "resolved", is_flag=True, help="Resolved ones too.")
+@click.option("--by-reason", is_flag=True, help="Count them by reason, instead of one a line.")
+def list_command(filters: Filters, limit: int, resolved: bool, by_reason: bool) -> None:
+    """Show the newest dead letters that are open, or those with these IDs."""
+    if by_reason:
+        count, rows = letters.count_by_reason(filters, limit, resolved)
+        table = _table("reason", count=True)
+        for reason, number, first, last in rows:
+            table.add_row(f"{number:,}", _moment(first), _moment(last), Text(reason))
+        shown = count
+    else:
+        count, rows = letters.list_letters(filters, limit, resolved)
+        table = _table("reason")
+        for number, received_at, topic, partition, offset, file, line, resolution, reason in rows:
+            origin = f"{topic}/{partition} offset {offset}" if topic is not None else f"{file} line {line}"
+            table.add_row(str(number), _moment(received_at), Text(origin), resolution or "open", Text(reason))
+        shown = len(rows)
+    Console(width=None if sys.stdout.isatty() else PIPED_WIDTH, highlight=False).print(table)
+    part = "" if shown == count else f"{shown:,} of "
+    click.echo(f"{part}{count:,} {'' if resolved else 'open '}dead letters")
+
+
+@dead_letters.command()
+@click.argument("letter_id", metavar="ID", type=_ID)
+def show(letter_id: int) -> None:
+    """Show everything about a dead letter: what it holds as text, or as a hex dump when it is none."""
+    (
+        number,
+        topic,
+        topic_id,
+        partition,
+        offset,
+        file,
+        line,
+        job_id,
+        reason,
+        received_at,
+        resolved_at,
+        resolution,
+        raw,
+    ) = letters.show_letter(letter_id)
+    if topic is not None:
+        origin = f"topic {topic} (id {topic_id or 'unknown'}), partition {partition}, offset {offset}"
+    else:
+        origin = f"file {file}, line {line}, job {job_id or 'unknown'}"
+    facts = {
+        "id": number,
+        "from": origin,
+        "reason": reason,
+        "received": _moment(received_at),
+        "resolved": f"{_moment(resolved_at)}, {resolution}" if resolved_at else "no",
+        "size": "no value" if raw is None else f"{len(raw):,} bytes",
+    }
+    for name, value in facts.items():
+        click.echo(f"{name:10}{value}")
+    if raw is not None:
+        click.echo()
+        click.echo(readable(bytes(raw)))
+
+
+@dead_letters.command()
+@_filtered
+@_all_open
+def retry(filters: Filters, all_open: bool) -> None:
+    """Store those that are valid by today's rules; the others stay as they are.
+
+    Exit status 0: all are resolved; 1: some are still open.
+    """
+    _require_a_choice(filters, all_open)
+    clock = SystemClock()
+    started = clock.monotonic()
+    selection = letters.select_open(filters)
+    run = Retry(selection, clock)
+    progress = Progress(
+        TextColumn("dead letters"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=Console(file=sys.stderr),
+        disable=not sys.stderr.isatty(),
+    )
+    with progress:
+        task = progress.add_task("dead letters", total=selection.count)
+        for tried in run.run():
+            progress.update(task, advance=tried)
+    _log_outcome(run, clock.monotonic() - started)
+    if run.remaining:
+        raise click.exceptions.Exit(1)
+
+
+@dead_letters.command()
+@_filtered
+@_all_open
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def discard(filters: Filters, all_open: bool, yes: bool) -> None:
+    """Mark dead letters as discarded: they stay in the table, and no retry takes them."""
+    _require_a_choice(filters, all_open)
+    selection = letters.select_open(filters)
+    if selection.count and not yes:
+        if not sys.stdin.isatty():
+            raise click.UsageError(f"{selection.count:,} would be discarded, and nobody can be asked: give --yes.")
+        click.confirm(f"Discard {selection.count:,} dead letters?", abort=True)
+    count = letters.discard(selection)
+    logger.info("Discarded %d dead letters", count, extra={"discarded": count})
+
+
+def _require_a_choice(filters: Filters, all_open: bool) -> None:
+    if filters and all_open:
+        raise click.UsageError("Give --all-open, or ids and filters, not both.")
+    if not filters and not all_open:
+        raise click.UsageError(
+            "Which ones? Give ids, --reason, --source, --since or --until, or --all-open for every one."
+        )
+
+
+def _log_outcome(run: Retry, seconds: float) -> None:
+    remaining = run.remaining.total()
+    reasons = [f"{reason} ({count})" for reason, count in run.remaining.most_common(SHOWN_REASONS)]
+    if len(run.remaining) > SHOWN_REASONS:
+        reasons.append("...")
+    logger.info(
+        "Retried %d dead letters in %.1f s: stored %d, duplicate %d, still open %d%s",
+        run.stored + run.duplicate + remaining,
+        seconds,
+        run.stored,
+        run.duplicate,
+        remaining,
+        ": " + ", ".join(reasons) if reasons else "",
+        extra={"stored": run.stored, "duplicate": run.duplicate, "remaining": remaining},
+    )
+
+
+def _table(last: str, count: bool = False) -> Table:
+    table = Table(box=SIMPLE_HEAD)
+    table.add_column("count" if count else "id", no_wrap=True, justify="right")
+    for heading in ("first", "last") if count else ("received", "from", "resolution"):
+        table.add_column(heading, no_wrap=heading != "from", overflow="fold")
+    table.add_column(last, overflow="fold")
+    return table
+
+
+def _moment(time: datetime) -> str:
+    return time.isoformat(sep=" ", timespec="seconds")

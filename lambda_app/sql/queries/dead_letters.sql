@@ -1,0 +1,70 @@
+-- matches --
+-- What stands for {matches} below: the letters that pass all filters that are given.
+(%(resolved)s OR resolved_at IS NULL)
+AND (%(ids)s::bigint[] IS NULL OR id = ANY(%(ids)s::bigint[]))
+AND (%(reason)s IS NULL OR strpos(lower(reason), lower(%(reason)s)) > 0)
+AND (%(source)s IS NULL OR coalesce(topic, file) LIKE %(source)s)
+AND (%(since)s IS NULL OR received_at >= %(since)s)
+AND (%(until)s IS NULL OR received_at < %(until)s)
+AND (%(last)s IS NULL OR id <= %(last)s)
+
+-- count --
+SELECT count(*), max(id) FROM lambda.dead_letters WHERE {matches};
+
+-- list --
+-- Newest first.
+SELECT id, received_at, topic, partition, "offset", file, line, resolution, reason
+FROM lambda.dead_letters
+WHERE {matches}
+ORDER BY id DESC
+LIMIT %(limit)s;
+
+-- count_by_reason --
+-- Reasons that differ only in the value they show are one.
+SELECT regexp_replace(reason, %(example)s, ''), count(*), min(received_at), max(received_at)
+FROM lambda.dead_letters
+WHERE {matches}
+GROUP BY 1
+ORDER BY 2 DESC, 1
+LIMIT %(limit)s;
+
+-- unknown_ids --
+-- Those that no letter has.
+SELECT id FROM unnest(%(ids)s::bigint[]) AS id WHERE NOT EXISTS (SELECT FROM lambda.dead_letters AS d WHERE d.id = id.id);
+
+-- show --
+-- Everything about a letter.
+SELECT id, topic, topic_id::text, partition, "offset", file, line, job_id, reason, received_at, resolved_at, resolution, raw
+FROM lambda.dead_letters
+WHERE id = %(id)s;
+
+-- discard --
+UPDATE lambda.dead_letters SET resolved_at = now(), resolution = 'discarded' WHERE {matches};
+
+-- lock_next --
+-- The next letters, oldest first, up to a number and a size. Those of another retry at work are left to it.
+WITH locked AS (
+    SELECT id, coalesce(octet_length(raw), 0) AS size
+    FROM lambda.dead_letters
+    WHERE {matches} AND id > %(after)s
+    ORDER BY id
+    LIMIT %(limit)s
+    FOR UPDATE SKIP LOCKED
+),
+measured AS (SELECT id, sum(size) OVER (ORDER BY id) - size AS size_before FROM locked)
+SELECT id, topic IS NOT NULL, job_id, raw
+FROM measured
+JOIN lambda.dead_letters USING (id)
+WHERE size_before < %(bytes)s
+ORDER BY id;
+
+-- headers --
+-- The columns of the files that these jobs read.
+SELECT job_id, header FROM lambda.batch_jobs WHERE job_id = ANY(%(job_ids)s) AND header IS NOT NULL;
+
+-- resolve --
+-- Runs in the transaction that stores the rows.
+UPDATE lambda.dead_letters AS d
+SET resolved_at = now(), resolution = v.resolution
+FROM unnest(%(ids)s::bigint[], %(resolutions)s::text[]) AS v (id, resolution)
+WHERE d.id = v.id;

@@ -1,0 +1,437 @@
+"""Dead letters on a real PostgreSQL: found by filters, retried exactly once, discarded only by those who mean it."""
+
+import os
+import pty
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterable
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from conftest import Database
+from messages import message, messages
+from program import COMMAND, run_program
+from recount import recount, served
+from servers import REPOSITORY
+from trap import trapped
+
+from lambda_app import database as db
+from lambda_app import dead_letters, settings
+from lambda_app.clock import Clock, SystemClock
+from lambda_app.core.bulk import encode_messages
+from lambda_app.dead_letters import Filters, Retry, select_open
+from lambda_app.recompute import recompute_days
+from lambda_app.storage import DeadLetter, Store, record_dead_letters
+
+COLUMNS = ["transaction_id", "account_id", "transaction_type", "amount", "event_time", "location"]
+
+
+def record_messages(values: Iterable[bytes | None], topic: str = "transactions", reason: str = "a rule of old") -> None:
+    record([DeadLetter(reason, value, topic, None, 0, offset) for offset, value in enumerate(values)])
+
+
+def record_lines(lines: Iterable[str], file: str = "day.csv", job_id: str | None = "BAT00001") -> None:
+    record(
+        [
+            DeadLetter("a rule of old", line.encode(), file=file, line=n, job_id=job_id)
+            for n, line in enumerate(lines, 2)
+        ]
+    )
+
+
+def record(letters: list[DeadLetter]) -> None:
+    with closing(db.connect(db.STREAM)) as connection, db.transaction(connection):
+        record_dead_letters(connection, letters)
+
+
+def fates(database: Database) -> list[object]:
+    """What became of each letter."""
+    assert database.count("dead_letters", "(resolved_at IS NULL) <> (resolution IS NULL)") == 0
+    return [fate for (fate,) in database.query("SELECT resolution FROM lambda.dead_letters ORDER BY id")]
+
+
+def retry_all(clock: Clock = SystemClock()) -> Retry:  # noqa: B008
+    run = Retry(select_open(Filters()), clock)
+    for _ in run.run():
+        pass
+    return run
+
+
+def run_dead_letters(database: Database, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return run_program(database.environment, "dead-letters", *arguments)
+
+
+@pytest.fixture
+def found(database: Database) -> Callable[..., list[int]]:
+    """Finds by filters among four letters, a day apart."""
+    ahead = message(event_time="2999-01-01T00:00:00Z")
+    record([DeadLetter("amount has 3 decimals, more than 2: 1.234", b"1", "transactions", None, 0, 1)])
+    record([DeadLetter("Amount is missing", b"2", "payments", None, 0, 1)])
+    record([DeadLetter("100% of it is wrong", b"3", file="day_1.csv", line=2)])
+    record([DeadLetter("event_time is more than one day ahead: '2999'", ahead, file="dayX1.csv", line=2)])
+    database.query(
+        "UPDATE lambda.dead_letters SET received_at = timestamptz '2026-06-14 22:30Z' + id * interval '1 day'"
+    )
+    database.query("UPDATE lambda.dead_letters SET resolved_at = now(), resolution = 'discarded' WHERE id = 4")
+
+    def find(resolved: bool = False, **filters: object) -> list[int]:
+        count, rows = dead_letters.list_letters(Filters(**filters), 10, resolved)  # type: ignore[arg-type]
+        assert count == len(rows)
+        return [row[0] for row in rows]
+
+    return find
+
+
+def test_filters_find_what_passes_all_of_them(found: Callable[..., list[int]]) -> None:
+    assert found() == [3, 2, 1]
+    assert found(resolved=True) == [4, 3, 2, 1]
+    assert found(ids=(1, 3, 4, 99)) == [3, 1]
+    assert found(reason="AMOUNT") == [2, 1]
+    assert found(reason="0%") == [3]
+    assert found(source="payments") == [2]
+    assert found(source="pay") == []
+    assert found(source="day_1*", resolved=True) == [3]
+    assert found(source="day?1.csv", resolved=True) == [4, 3]
+    assert found(reason="amount", source="*s", ids=(1, 2)) == [2, 1]
+
+
+def test_times_without_a_zone_are_the_platforms(database: Database, found: Callable[..., list[int]]) -> None:
+    database.query(f"ALTER DATABASE {database.name} SET timezone = 'Europe/Berlin'")
+
+    # Received at half past midnight of 16, 17 and 18 June in Berlin.
+    assert found(since=datetime(2026, 6, 17)) == [3, 2]  # noqa: DTZ001
+    assert found(since=datetime(2026, 6, 17, tzinfo=UTC)) == [3]
+    assert found(until=datetime(2026, 6, 17)) == [1]  # noqa: DTZ001
+    assert found(since=datetime(2026, 6, 15, 22, 30, tzinfo=UTC), until=datetime(2026, 6, 16, 22, 30, tzinfo=UTC)) == [
+        1
+    ]
+
+
+def test_list_shows_the_newest_and_how_many_there_are(database: Database) -> None:
+    record_messages([b"x"] * 5, reason="not JSON: [red]")
+
+    shown = run_dead_letters(database, "list", "--limit", "2", "--since", "2026-01-31", "--source", "trans*")
+
+    assert shown.returncode == 0, shown.stderr
+    assert "2 of 5 open dead letters" in shown.stdout
+    assert "transactions/0 offset 4" in shown.stdout
+    assert "transactions/0 offset 2" not in shown.stdout
+    assert "not JSON: [red]" in shown.stdout
+
+
+def test_list_by_reason_counts_what_differs_only_in_its_value_together(database: Database) -> None:
+    for number in range(3):
+        record_messages([b"x"], f"topic-{number}", f"amount has 3 decimals, more than 2: {number}.001")
+    record_messages([b"x"], "other", "account_id is missing")
+
+    shown = run_dead_letters(database, "list", "--by-reason").stdout.splitlines()
+
+    assert [line.split()[0] for line in shown if "decimals" in line or "missing" in line] == ["3", "1"]
+    assert "4 open dead letters" in shown
+
+
+def test_show_gives_everything_and_the_text_or_a_dump(database: Database) -> None:
+    record_messages(['{"a": "\u00e9"}'.encode(), b"\xff\x1b[2J", None])
+    record_lines(["T1,\n"])
+    retry_all()
+
+    shown = [run_dead_letters(database, "show", str(number)) for number in (1, 2, 3, 4, 5)]
+
+    assert [each.returncode for each in shown] == [0, 0, 0, 0, 1]
+    assert "topic transactions (id unknown), partition 0, offset 0" in shown[0].stdout
+    assert "a rule of old" in shown[0].stdout
+    assert shown[0].stdout.endswith('\n{"a": "\u00e9"}\n')
+    assert "00000000  ff 1b 5b 32 4a" in shown[1].stdout
+    assert "\x1b" not in shown[1].stdout
+    assert "no value" in shown[2].stdout
+    assert "file day.csv, line 2, job BAT00001" in shown[3].stdout
+    assert "there is no dead letter 5" in shown[4].stderr
+
+
+def test_retry_stores_what_is_valid_by_today_and_leaves_the_rest_as_it_is(database: Database) -> None:
+    came_by = message(event_time=(datetime.now(UTC) - timedelta(hours=1)).isoformat(), transaction_id="T1")
+    ahead = message(event_time=(datetime.now(UTC) + timedelta(days=2)).isoformat())
+    record_messages([came_by, message(), b"not JSON", None, came_by, ahead])
+
+    result = run_dead_letters(database, "retry", "--all-open")
+
+    assert result.returncode == 1
+    assert "Retried 6 dead letters" in result.stderr
+    assert "stored 2, duplicate 1, still open 3: " in result.stderr
+    assert "event_time is more than one day ahead (1)" in result.stderr
+    assert "the message has no value (1)" in result.stderr
+    assert fates(database) == ["stored", "stored", None, None, "duplicate", None]
+    assert database.count("dead_letters", "reason = 'a rule of old'") == 6
+    assert database.count("transactions", "ingestion_type = 'STREAM'") == database.count("transactions") == 2
+    assert database.query("SELECT DISTINCT shard FROM lambda.speed_stats") == [(-1,)]
+    assert served(database) == recount(database)
+
+
+def test_letter_of_a_time_too_far_ahead_is_stored_when_it_has_come(database: Database) -> None:
+    class Tomorrow(SystemClock):
+        def now(self) -> datetime:
+            return super().now() + timedelta(days=1)
+
+    record_messages([message(event_time=(datetime.now(UTC) + timedelta(days=1, hours=1)).isoformat())])
+
+    assert retry_all().remaining == {"event_time is more than one day ahead": 1}
+    assert retry_all(Tomorrow()).stored == 1
+    assert fates(database) == ["stored"]
+    assert served(database) == recount(database)
+
+
+def test_retry_takes_only_what_the_filters_choose(database: Database) -> None:
+    record_messages(messages(2), "one")
+    record_messages(messages(2), "two")
+
+    assert run_dead_letters(database, "retry", "--source", "t*", "1", "3").returncode == 0
+    assert fates(database) == [None, None, "stored", None]
+    assert run_dead_letters(database, "retry", "--until", "2026-01-01").returncode == 0
+    assert fates(database).count("stored") == 1
+    unknown = run_dead_letters(database, "retry", "1", "98", "99")
+    assert (unknown.returncode, fates(database).count("stored")) == (1, 1)
+    assert "there is no dead letter 98, 99" in unknown.stderr
+
+
+def test_line_of_a_file_is_retried_by_its_header(database: Database) -> None:
+    for header in (COLUMNS, None):
+        database.query(
+            "INSERT INTO lambda.batch_jobs (business_date, source, header)"
+            f" VALUES ('2026-06-15', '{header is None}', {f'ARRAY{header}' if header else 'NULL'})"
+        )
+    now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S}"
+    record_lines([f'T1,A1,refund,-1.50,{now},"two\r\nlines"\r\n', f"T2,A1,refund,1.505,{now},\n", "T3\n"])
+    record_lines([f"T4,A1,refund,1,{now},\n"], job_id="BAT00002")
+    record_lines([f"T5,A1,refund,1,{now},\n"], job_id=None)
+    record_messages([message(transaction_id="T6", job_id=...)])
+
+    run = retry_all()
+
+    assert fates(database) == ["stored", None, None, None, None, "stored"]
+    assert database.query(
+        "SELECT transaction_id, ingestion_type, job_id, location FROM lambda.transactions ORDER BY 1"
+    ) == [("T1", "BATCH", "BAT00001", "two\r\nlines"), ("T6", "STREAM", None, "Springfield, IL")]
+    assert run.remaining == {
+        "amount has 3 decimals, more than 2": 1,
+        "1 fields where the header names 6": 1,
+        "the columns of its file are not known": 2,
+    }
+    assert served(database) == recount(database)
+
+
+def test_row_that_postgres_refuses_stays_open_and_its_neighbours_are_stored(database: Database) -> None:
+    database.query("ALTER TABLE lambda.transactions ADD CONSTRAINT no_thirteen CHECK (account_id <> '13')")
+    record_messages([message(account_id=str(number)) for number in range(12, 16)])
+
+    run = retry_all()
+
+    assert fates(database) == ["stored", None, "stored", "stored"]
+    assert [("no_thirteen" in reason, count) for reason, count in run.remaining.items()] == [(True, 1)]
+    assert served(database) == recount(database)
+
+
+def test_transaction_that_fails_as_a_whole_is_passed_by(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings, "RETRY_LETTERS", 2)
+    database.query(
+        "CREATE FUNCTION lambda.fail() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN RAISE EXCEPTION 'a deadlock, say' USING ERRCODE = '40P01'; END $$;"
+        "CREATE TRIGGER fail BEFORE UPDATE ON lambda.dead_letters FOR EACH ROW WHEN (old.id = 3)"
+        " EXECUTE FUNCTION lambda.fail()"
+    )
+    record_messages(messages(6))
+
+    run = retry_all()
+
+    assert fates(database) == ["stored", "stored", None, None, "stored", "stored"]
+    assert run.remaining == {"PostgreSQL refuses it with its neighbours: a deadlock, say": 2}
+    assert database.count("transactions") == 4
+    assert served(database) == recount(database)
+
+
+@pytest.mark.parametrize(
+    ("point", "stored"),
+    [
+        ("dead_letters encode_messages after", 0),
+        ("storage store_chunk after", 0),
+        ("dead_letters _resolve after", 0),
+        ("storage record_stats after", 0),
+        # Nothing of it is half done between two transactions.
+        ("dead_letters reason_kind before", 1),
+    ],
+)
+def test_killed_retry_leaves_all_or_nothing_and_the_next_finishes(database: Database, point: str, stored: int) -> None:
+    record_messages([*messages(20), b"not JSON"])
+
+    killed = subprocess.run(
+        [*trapped(f"{point} SIGKILL 1"), "dead-letters", "retry", "--all-open"],
+        env=database.environment,
+        cwd=REPOSITORY,
+        check=False,
+        timeout=60,
+    )
+
+    assert killed.returncode == -signal.SIGKILL
+    assert database.count("transactions") == fates(database).count("stored") == 20 * stored
+    assert served(database) == recount(database)
+    assert retry_all().stored == 20 - 20 * stored
+    assert fates(database) == ["stored"] * 20 + [None]
+    assert served(database) == recount(database)
+
+
+def test_retry_goes_on_after_an_outage(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings, "RETRY_LETTERS", 3)
+    record_messages(messages(9))
+    resolve, calls = dead_letters._resolve, []
+
+    def cut_off(*arguments: object) -> None:
+        calls.append(arguments)
+        if len(calls) == 2:
+            database.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'lambda_batch'")
+        resolve(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(dead_letters, "_resolve", cut_off)
+
+    run = retry_all()
+
+    assert (run.stored, run.duplicate, run.remaining) == (9, 0, {})
+    assert fates(database) == ["stored"] * 9
+    assert served(database) == recount(database)
+
+
+def test_two_retries_at_once_do_each_letter_once(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings, "RETRY_LETTERS", 10)
+    record_messages(messages(25))
+    resolve, others = dead_letters._resolve, []
+
+    def with_another_retry(*arguments: object) -> None:
+        monkeypatch.setattr(dead_letters, "_resolve", resolve)
+        others.append(retry_all())
+        resolve(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(dead_letters, "_resolve", with_another_retry)
+
+    run = retry_all()
+
+    assert (run.stored, run.remaining) == (10, {})
+    assert (others[0].stored, others[0].remaining) == (15, {"left to another retry": 10})
+    assert fates(database) == ["stored"] * 25
+    assert served(database) == recount(database)
+
+
+def test_retries_a_stream_and_recomputes_at_once_stay_exact(database: Database) -> None:
+    start = datetime.now(UTC) - timedelta(days=3)
+    values = [message(event_time=(start + timedelta(seconds=11 * n)).isoformat()) for n in range(20_000)]
+    # Each was sent twice, and half of them are sent right at the third time.
+    record_messages([*values, *reversed(values)])
+    command = [*COMMAND, "dead-letters", "retry", "--all-open"]
+    retries = [subprocess.Popen(command, env=database.environment, cwd=REPOSITORY) for _ in range(2)]
+    with closing(db.connect(db.STREAM)) as connection:
+        stream = Store(connection, 1)
+        for first in range(0, 10_000, 500):
+            encoded = encode_messages(values[first : first + 500], "STREAM", datetime.now(UTC))
+            with stream.transaction():
+                stream.add(encoded.rows)
+            for _ in recompute_days([(start + timedelta(days=1)).date()], SystemClock()):
+                pass
+    for retry in retries:
+        assert retry.wait(60) in (0, 1)
+    retry_all()
+
+    assert database.count("transactions") == 20_000
+    assert None not in fates(database)
+    assert served(database) == recount(database)
+
+
+def test_memory_of_a_retry_is_bounded_by_bytes_too(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings, "CHUNK_BYTES", 2500)
+    record_messages([message(padding="x" * 1000) for _ in range(7)])
+
+    tried = list(Retry(select_open(Filters()), SystemClock()).run())
+
+    assert tried == [2, 2, 2, 1]
+    assert fates(database) == ["stored"] * 7
+
+
+def test_hundred_thousand_are_retried_in_bulk(database: Database) -> None:
+    start = datetime.now(UTC) - timedelta(days=2)
+    values = [
+        message(event_time=(start + timedelta(seconds=number)).isoformat()) if number % 100 else b"not JSON"
+        for number in range(100_000)
+    ]
+    with closing(database.server.connect(database.name)) as connection:
+        for first in range(0, len(values), 10_000):
+            letters = [
+                DeadLetter("a rule of old", value, "transactions", None, 0, offset)
+                for offset, value in enumerate(values[first : first + 10_000], first)
+            ]
+            record_dead_letters(connection, letters)
+    started = time.monotonic()
+
+    result = run_dead_letters(database, "retry", "--reason", "rule of old")
+
+    print(f"100,000 dead letters retried in {time.monotonic() - started:.1f} s: {result.stderr}")
+    assert result.returncode == 1
+    assert "stored 99000, duplicate 0, still open 1000: not JSON" in result.stderr
+    assert database.count("transactions") == database.count("dead_letters", "resolution = 'stored'") == 99_000
+    assert served(database) == recount(database)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("retry",), "--all-open for every one"),
+        (("discard", "--yes"), "--all-open for every one"),
+        (("discard", "--yes", "--reason", ""), "--all-open for every one"),
+        (("discard", "--yes", "--all-open", "1"), "not both"),
+        (("discard", "--all-open"), "give --yes"),
+        (("retry", "--since", "yesterday"), "'yesterday' is no date or time"),
+        (("retry", "9223372036854775808"), "ID"),
+    ],
+)
+def test_use_that_may_be_an_accident_is_refused(database: Database, arguments: tuple[str, ...], complaint: str) -> None:
+    record_messages(messages(2))
+
+    refused = run_dead_letters(database, *arguments)
+
+    assert refused.returncode == 2
+    assert complaint in " ".join(refused.stderr.split())
+    assert fates(database) == [None, None]
+    assert database.count("transactions") == 0
+
+
+def test_discard_marks_what_is_chosen_and_no_retry_takes_it(database: Database) -> None:
+    record_messages([b"one", *messages(1)], reason="first")
+    record_messages([b"two"], "other", reason="second")
+
+    discarded = run_dead_letters(database, "discard", "--yes", "--reason", "FIRST")
+
+    assert discarded.returncode == 0, discarded.stderr
+    assert "Discarded 2 dead letters" in discarded.stderr
+    assert fates(database) == ["discarded", "discarded", None]
+    assert retry_all().stored == 0
+    assert fates(database) == ["discarded", "discarded", None]
+
+
+@pytest.mark.parametrize(("answer", "fate"), [(b"n\n", None), (b"y\n", "discarded")])
+def test_discard_asks_on_a_terminal(database: Database, answer: bytes, fate: str | None) -> None:
+    record_messages([b"one"])
+    terminal, inside = pty.openpty()
+
+    process = subprocess.Popen(
+        [*COMMAND, "dead-letters", "discard", "--all-open"],
+        env=database.environment,
+        cwd=REPOSITORY,
+        stdin=inside,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    os.write(terminal, answer)
+    output = process.communicate(timeout=60)[0]
+    os.close(terminal)
+    os.close(inside)
+
+    assert b"Discard 1 dead letters?" in output
+    assert process.returncode == (0 if fate else 1)
+    assert fates(database) == [fate]
