@@ -1,4 +1,5 @@
--- The views that people open first, and a quicker transaction_stats, which its readers wait an instant for. Writers wait for nothing.
+-- The views that people open first, and a quicker transaction_stats.
+-- Readers of transaction_stats wait an instant, writers for nothing.
 
 -- The date it is now where the platform's days are cut.
 CREATE FUNCTION lambda.today() RETURNS date
