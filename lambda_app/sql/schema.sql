@@ -17,6 +17,25 @@ ALTER SCHEMA lambda OWNER TO lambda_owner;
 COMMENT ON SCHEMA lambda IS 'The Lambda data platform';
 
 --
+-- Name: day_start(date); Type: FUNCTION; Schema: lambda; Owner: lambda_owner
+--
+
+CREATE FUNCTION lambda.day_start(day date) RETURNS timestamp with time zone
+    LANGUAGE sql STABLE COST 10000
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    WITH zone AS MATERIALIZED (SELECT lambda.time_zone() AS name)
+    SELECT min(moment)
+    FROM
+        zone,
+        LATERAL (SELECT day::timestamp AT TIME ZONE zone.name AS last) AS midnight,
+        generate_series(midnight.last - interval '2 hours', midnight.last, interval '15 minutes') AS moment
+    WHERE (moment AT TIME ZONE zone.name)::date >= day
+$$;
+
+ALTER FUNCTION lambda.day_start(day date) OWNER TO lambda_owner;
+
+--
 -- Name: ensure_partition(date); Type: FUNCTION; Schema: lambda; Owner: lambda_owner
 --
 
@@ -64,6 +83,52 @@ $$;
 ALTER FUNCTION lambda.ensure_partition(day date) OWNER TO lambda_owner;
 
 --
+-- Name: transactions; Type: TABLE; Schema: lambda; Owner: lambda_owner
+--
+
+CREATE TABLE lambda.transactions (
+    job_id text,
+    transaction_id text NOT NULL COLLATE pg_catalog."C",
+    account_id text NOT NULL COLLATE pg_catalog."C",
+    transaction_type text NOT NULL,
+    amount numeric(12,2) NOT NULL,
+    event_time timestamp with time zone NOT NULL,
+    merchant_category text,
+    location text,
+    card_present boolean,
+    risk_score numeric(4,2),
+    ingestion_type text NOT NULL,
+    ingested_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT transactions_ingestion_type_check CHECK ((ingestion_type = ANY (ARRAY['STREAM'::text, 'BATCH'::text])))
+)
+PARTITION BY RANGE (event_time);
+
+ALTER TABLE lambda.transactions OWNER TO lambda_owner;
+
+--
+-- Name: TABLE transactions; Type: COMMENT; Schema: lambda; Owner: lambda_owner
+--
+
+COMMENT ON TABLE lambda.transactions IS 'Master data set: every valid transaction exactly once, a partition per day of event_time';
+
+--
+-- Name: high_risk_transactions(timestamp with time zone, timestamp with time zone); Type: FUNCTION; Schema: lambda; Owner: lambda_owner
+--
+
+CREATE FUNCTION lambda.high_risk_transactions(after timestamp with time zone, until timestamp with time zone) RETURNS SETOF lambda.transactions
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+BEGIN
+    RETURN QUERY EXECUTE
+        'SELECT * FROM lambda.transactions WHERE risk_score >= 0.8 AND event_time > $1 AND event_time <= $2 ORDER BY event_time DESC'
+        USING after, until;
+END
+$_$;
+
+ALTER FUNCTION lambda.high_risk_transactions(after timestamp with time zone, until timestamp with time zone) OWNER TO lambda_owner;
+
+--
 -- Name: partition_bounds(date); Type: FUNCTION; Schema: lambda; Owner: lambda_owner
 --
 
@@ -100,6 +165,55 @@ CREATE FUNCTION lambda.time_zone() RETURNS text
 $$;
 
 ALTER FUNCTION lambda.time_zone() OWNER TO lambda_owner;
+
+--
+-- Name: today(); Type: FUNCTION; Schema: lambda; Owner: lambda_owner
+--
+
+CREATE FUNCTION lambda.today() RETURNS date
+    LANGUAGE sql STABLE COST 10000
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$ SELECT (statement_timestamp() AT TIME ZONE lambda.time_zone())::date $$;
+
+ALTER FUNCTION lambda.today() OWNER TO lambda_owner;
+
+--
+-- Name: total(bigint); Type: AGGREGATE; Schema: lambda; Owner: lambda_owner
+--
+
+CREATE AGGREGATE lambda.total(bigint) (
+    SFUNC = int8pl,
+    STYPE = bigint,
+    COMBINEFUNC = int8pl,
+    PARALLEL = safe
+);
+
+ALTER AGGREGATE lambda.total(bigint) OWNER TO lambda_owner;
+
+--
+-- Name: AGGREGATE total(bigint); Type: COMMENT; Schema: lambda; Owner: lambda_owner
+--
+
+COMMENT ON AGGREGATE lambda.total(bigint) IS 'sum() for groups of few values';
+
+--
+-- Name: total(numeric); Type: AGGREGATE; Schema: lambda; Owner: lambda_owner
+--
+
+CREATE AGGREGATE lambda.total(numeric) (
+    SFUNC = numeric_add,
+    STYPE = numeric,
+    COMBINEFUNC = numeric_add,
+    PARALLEL = safe
+);
+
+ALTER AGGREGATE lambda.total(numeric) OWNER TO lambda_owner;
+
+--
+-- Name: AGGREGATE total(numeric); Type: COMMENT; Schema: lambda; Owner: lambda_owner
+--
+
+COMMENT ON AGGREGATE lambda.total(numeric) IS 'sum() for groups of few values';
 
 --
 -- Name: batch_day_stats; Type: TABLE; Schema: lambda; Owner: lambda_owner
@@ -326,6 +440,111 @@ ALTER TABLE lambda.dead_letters ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY
 );
 
 --
+-- Name: high_risk_last_hour; Type: VIEW; Schema: lambda; Owner: lambda_owner
+--
+
+CREATE VIEW lambda.high_risk_last_hour AS
+ SELECT high_risk_transactions.event_time,
+    high_risk_transactions.transaction_id,
+    high_risk_transactions.account_id,
+    high_risk_transactions.transaction_type,
+    high_risk_transactions.amount,
+    high_risk_transactions.risk_score,
+    high_risk_transactions.merchant_category,
+    high_risk_transactions.location,
+    high_risk_transactions.card_present,
+    high_risk_transactions.job_id,
+    high_risk_transactions.ingestion_type,
+    high_risk_transactions.ingested_at
+   FROM lambda.high_risk_transactions((statement_timestamp() - '01:00:00'::interval), statement_timestamp()) high_risk_transactions(job_id, transaction_id, account_id, transaction_type, amount, event_time, merchant_category, location, card_present, risk_score, ingestion_type, ingested_at);
+
+ALTER TABLE lambda.high_risk_last_hour OWNER TO lambda_owner;
+
+--
+-- Name: VIEW high_risk_last_hour; Type: COMMENT; Schema: lambda; Owner: lambda_owner
+--
+
+COMMENT ON VIEW lambda.high_risk_last_hour IS 'Transactions of the last hour with a risk_score of 0.8 and more, newest first';
+
+--
+-- Name: stream_offsets; Type: TABLE; Schema: lambda; Owner: lambda_owner
+--
+
+CREATE TABLE lambda.stream_offsets (
+    topic text NOT NULL,
+    partition integer NOT NULL,
+    topic_id uuid,
+    next_offset bigint NOT NULL,
+    leader_epoch integer,
+    last_timestamp timestamp with time zone,
+    last_hash bytea,
+    stored_count bigint DEFAULT 0 NOT NULL,
+    duplicate_count bigint DEFAULT 0 NOT NULL,
+    dead_letter_count bigint DEFAULT 0 NOT NULL,
+    gap_count bigint DEFAULT 0 NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL
+)
+WITH (fillfactor='50');
+
+ALTER TABLE lambda.stream_offsets OWNER TO lambda_owner;
+
+--
+-- Name: COLUMN stream_offsets.last_hash; Type: COMMENT; Schema: lambda; Owner: lambda_owner
+--
+
+COMMENT ON COLUMN lambda.stream_offsets.last_hash IS 'Fingerprint of the record before next_offset: hash of its key and value';
+
+--
+-- Name: COLUMN stream_offsets.gap_count; Type: COMMENT; Schema: lambda; Owner: lambda_owner
+--
+
+COMMENT ON COLUMN lambda.stream_offsets.gap_count IS 'Offsets that could not be read; each gap is a row of stream_gaps';
+
+--
+-- Name: ingest_freshness; Type: VIEW; Schema: lambda; Owner: lambda_owner
+--
+
+CREATE VIEW lambda.ingest_freshness AS
+ SELECT stream_offsets.topic,
+    stream_offsets.partition,
+    stream_offsets.next_offset,
+    stream_offsets.updated_at AS stored_at,
+    (EXTRACT(epoch FROM (statement_timestamp() - stream_offsets.updated_at)))::numeric(12,1) AS age_seconds,
+    stream_offsets.last_timestamp AS newest_record_at,
+    stream_offsets.stored_count,
+    stream_offsets.duplicate_count,
+    stream_offsets.dead_letter_count,
+    stream_offsets.gap_count
+   FROM lambda.stream_offsets
+  ORDER BY stream_offsets.topic, stream_offsets.partition;
+
+ALTER TABLE lambda.ingest_freshness OWNER TO lambda_owner;
+
+--
+-- Name: VIEW ingest_freshness; Type: COMMENT; Schema: lambda; Owner: lambda_owner
+--
+
+COMMENT ON VIEW lambda.ingest_freshness IS 'How far the stream is in each partition, and how long ago it last moved';
+
+--
+-- Name: COLUMN ingest_freshness.stored_at; Type: COMMENT; Schema: lambda; Owner: lambda_owner
+--
+
+COMMENT ON COLUMN lambda.ingest_freshness.stored_at IS 'When the last chunk was stored';
+
+--
+-- Name: COLUMN ingest_freshness.age_seconds; Type: COMMENT; Schema: lambda; Owner: lambda_owner
+--
+
+COMMENT ON COLUMN lambda.ingest_freshness.age_seconds IS 'Seconds since then: small while messages arrive';
+
+--
+-- Name: COLUMN ingest_freshness.newest_record_at; Type: COMMENT; Schema: lambda; Owner: lambda_owner
+--
+
+COMMENT ON COLUMN lambda.ingest_freshness.newest_record_at IS 'Kafka''s time of the last record of that chunk';
+
+--
 -- Name: recompute_generation; Type: SEQUENCE; Schema: lambda; Owner: lambda_owner
 --
 
@@ -372,6 +591,83 @@ COMMENT ON TABLE lambda.speed_stats IS 'Speed layer: aggregates of the rows not 
 COMMENT ON COLUMN lambda.speed_stats.generation IS 'How many recomputes had begun when the row was first written';
 
 --
+-- Name: stats_by_day_and_category; Type: VIEW; Schema: lambda; Owner: lambda_owner
+--
+
+CREATE VIEW lambda.stats_by_day_and_category AS
+ WITH speed_day_stats AS MATERIALIZED (
+         SELECT ((speed_stats.minute AT TIME ZONE ( SELECT lambda.time_zone() AS time_zone)))::date AS day,
+            speed_stats.merchant_category,
+            sum(speed_stats.count) AS count,
+            sum(speed_stats.amount_sum) AS amount_sum,
+            sum(speed_stats.high_risk_count) AS high_risk_count
+           FROM lambda.speed_stats
+          GROUP BY (((speed_stats.minute AT TIME ZONE ( SELECT lambda.time_zone() AS time_zone)))::date), speed_stats.merchant_category
+        )
+ SELECT layers.day,
+    layers.merchant_category,
+    (sum(layers.count))::bigint AS count,
+    sum(layers.amount_sum) AS amount_sum,
+    round((sum(layers.amount_sum) / sum(layers.count)), 2) AS amount_avg,
+    (sum(layers.high_risk_count))::bigint AS high_risk_count
+   FROM ( SELECT batch_day_stats.day,
+            batch_day_stats.merchant_category,
+            batch_day_stats.count,
+            batch_day_stats.amount_sum,
+            batch_day_stats.high_risk_count
+           FROM lambda.batch_day_stats
+        UNION ALL
+         SELECT speed_day_stats.day,
+            speed_day_stats.merchant_category,
+            speed_day_stats.count,
+            speed_day_stats.amount_sum,
+            speed_day_stats.high_risk_count
+           FROM speed_day_stats) layers
+  GROUP BY layers.day, layers.merchant_category
+  ORDER BY layers.day DESC, layers.merchant_category;
+
+ALTER TABLE lambda.stats_by_day_and_category OWNER TO lambda_owner;
+
+--
+-- Name: VIEW stats_by_day_and_category; Type: COMMENT; Schema: lambda; Owner: lambda_owner
+--
+
+COMMENT ON VIEW lambda.stats_by_day_and_category IS 'All transactions by day and merchant category, newest day first, right at every moment';
+
+--
+-- Name: stats_today_by_minute; Type: VIEW; Schema: lambda; Owner: lambda_owner
+--
+
+CREATE VIEW lambda.stats_today_by_minute AS
+ SELECT layers.minute,
+    (sum(layers.count))::bigint AS count,
+    sum(layers.amount_sum) AS amount_sum,
+    round((sum(layers.amount_sum) / sum(layers.count)), 2) AS amount_avg,
+    (sum(layers.high_risk_count))::bigint AS high_risk_count
+   FROM ( SELECT batch_stats.minute,
+            batch_stats.count,
+            batch_stats.amount_sum,
+            batch_stats.high_risk_count
+           FROM lambda.batch_stats
+        UNION ALL
+         SELECT speed_stats.minute,
+            speed_stats.count,
+            speed_stats.amount_sum,
+            speed_stats.high_risk_count
+           FROM lambda.speed_stats) layers
+  WHERE ((layers.minute >= ( SELECT lambda.day_start(lambda.today()) AS day_start)) AND (layers.minute < ( SELECT lambda.day_start((lambda.today() + 1)) AS day_start)))
+  GROUP BY layers.minute
+  ORDER BY layers.minute DESC;
+
+ALTER TABLE lambda.stats_today_by_minute OWNER TO lambda_owner;
+
+--
+-- Name: VIEW stats_today_by_minute; Type: COMMENT; Schema: lambda; Owner: lambda_owner
+--
+
+COMMENT ON VIEW lambda.stats_today_by_minute IS 'Today''s transactions by minute of event_time, newest first; the day is that of the platform''s time zone';
+
+--
 -- Name: stream_gaps; Type: TABLE; Schema: lambda; Owner: lambda_owner
 --
 
@@ -408,75 +704,74 @@ ALTER TABLE lambda.stream_gaps ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY 
 );
 
 --
--- Name: stream_offsets; Type: TABLE; Schema: lambda; Owner: lambda_owner
+-- Name: top_accounts_by_day; Type: VIEW; Schema: lambda; Owner: lambda_owner
 --
 
-CREATE TABLE lambda.stream_offsets (
-    topic text NOT NULL,
-    partition integer NOT NULL,
-    topic_id uuid,
-    next_offset bigint NOT NULL,
-    leader_epoch integer,
-    last_timestamp timestamp with time zone,
-    last_hash bytea,
-    stored_count bigint DEFAULT 0 NOT NULL,
-    duplicate_count bigint DEFAULT 0 NOT NULL,
-    dead_letter_count bigint DEFAULT 0 NOT NULL,
-    gap_count bigint DEFAULT 0 NOT NULL,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL
-)
-WITH (fillfactor='50');
+CREATE VIEW lambda.top_accounts_by_day AS
+ SELECT t.day,
+    t.rank,
+    t.account_id,
+    t.count,
+    t.amount_sum,
+    d.recomputed_at
+   FROM (lambda.batch_top_accounts t
+     JOIN lambda.batch_days d USING (day))
+  ORDER BY t.day DESC, t.rank;
 
-ALTER TABLE lambda.stream_offsets OWNER TO lambda_owner;
+ALTER TABLE lambda.top_accounts_by_day OWNER TO lambda_owner;
 
 --
--- Name: COLUMN stream_offsets.last_hash; Type: COMMENT; Schema: lambda; Owner: lambda_owner
+-- Name: VIEW top_accounts_by_day; Type: COMMENT; Schema: lambda; Owner: lambda_owner
 --
 
-COMMENT ON COLUMN lambda.stream_offsets.last_hash IS 'Fingerprint of the record before next_offset: hash of its key and value';
-
---
--- Name: COLUMN stream_offsets.gap_count; Type: COMMENT; Schema: lambda; Owner: lambda_owner
---
-
-COMMENT ON COLUMN lambda.stream_offsets.gap_count IS 'Offsets that could not be read; each gap is a row of stream_gaps';
+COMMENT ON VIEW lambda.top_accounts_by_day IS 'The hundred accounts with the largest sum of each recomputed day, newest day first; what came after recomputed_at is not in it';
 
 --
 -- Name: transaction_stats; Type: VIEW; Schema: lambda; Owner: lambda_owner
 --
 
 CREATE VIEW lambda.transaction_stats AS
- SELECT layers.minute,
-    layers.merchant_category,
-    layers.transaction_type,
-    (sum(layers.count))::bigint AS count,
-    sum(layers.amount_sum) AS amount_sum,
-    min(layers.amount_min) AS amount_min,
-    max(layers.amount_max) AS amount_max,
-    sum(layers.risk_sum) AS risk_sum,
-    (sum(layers.high_risk_count))::bigint AS high_risk_count
-   FROM ( SELECT batch_stats.minute,
-            batch_stats.merchant_category,
-            batch_stats.transaction_type,
-            batch_stats.count,
-            batch_stats.amount_sum,
-            batch_stats.amount_min,
-            batch_stats.amount_max,
-            batch_stats.risk_sum,
-            batch_stats.high_risk_count
-           FROM lambda.batch_stats
-        UNION ALL
-         SELECT speed_stats.minute,
-            speed_stats.merchant_category,
-            speed_stats.transaction_type,
-            speed_stats.count,
-            speed_stats.amount_sum,
-            speed_stats.amount_min,
-            speed_stats.amount_max,
-            speed_stats.risk_sum,
-            speed_stats.high_risk_count
-           FROM lambda.speed_stats) layers
-  GROUP BY layers.minute, layers.merchant_category, layers.transaction_type;
+ SELECT sorted.minute,
+    sorted.merchant_category,
+    sorted.transaction_type,
+    lambda.total(sorted.count) AS count,
+    lambda.total(sorted.amount_sum) AS amount_sum,
+    min(sorted.amount_min) AS amount_min,
+    max(sorted.amount_max) AS amount_max,
+    lambda.total(sorted.risk_sum) AS risk_sum,
+    lambda.total(sorted.high_risk_count) AS high_risk_count
+   FROM ( SELECT layers.minute,
+            layers.merchant_category,
+            layers.transaction_type,
+            layers.count,
+            layers.amount_sum,
+            layers.amount_min,
+            layers.amount_max,
+            layers.risk_sum,
+            layers.high_risk_count
+           FROM ( SELECT batch_stats.minute,
+                    batch_stats.merchant_category,
+                    batch_stats.transaction_type,
+                    batch_stats.count,
+                    batch_stats.amount_sum,
+                    batch_stats.amount_min,
+                    batch_stats.amount_max,
+                    batch_stats.risk_sum,
+                    batch_stats.high_risk_count
+                   FROM lambda.batch_stats
+                UNION ALL
+                 SELECT speed_stats.minute,
+                    speed_stats.merchant_category,
+                    speed_stats.transaction_type,
+                    speed_stats.count,
+                    speed_stats.amount_sum,
+                    speed_stats.amount_min,
+                    speed_stats.amount_max,
+                    speed_stats.risk_sum,
+                    speed_stats.high_risk_count
+                   FROM lambda.speed_stats) layers
+          ORDER BY layers.minute, layers.merchant_category, layers.transaction_type) sorted
+  GROUP BY sorted.minute, sorted.merchant_category, sorted.transaction_type;
 
 ALTER TABLE lambda.transaction_stats OWNER TO lambda_owner;
 
@@ -485,35 +780,6 @@ ALTER TABLE lambda.transaction_stats OWNER TO lambda_owner;
 --
 
 COMMENT ON VIEW lambda.transaction_stats IS 'Serving layer: batch_stats and speed_stats combined, right at every moment';
-
---
--- Name: transactions; Type: TABLE; Schema: lambda; Owner: lambda_owner
---
-
-CREATE TABLE lambda.transactions (
-    job_id text,
-    transaction_id text NOT NULL COLLATE pg_catalog."C",
-    account_id text NOT NULL COLLATE pg_catalog."C",
-    transaction_type text NOT NULL,
-    amount numeric(12,2) NOT NULL,
-    event_time timestamp with time zone NOT NULL,
-    merchant_category text,
-    location text,
-    card_present boolean,
-    risk_score numeric(4,2),
-    ingestion_type text NOT NULL,
-    ingested_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT transactions_ingestion_type_check CHECK ((ingestion_type = ANY (ARRAY['STREAM'::text, 'BATCH'::text])))
-)
-PARTITION BY RANGE (event_time);
-
-ALTER TABLE lambda.transactions OWNER TO lambda_owner;
-
---
--- Name: TABLE transactions; Type: COMMENT; Schema: lambda; Owner: lambda_owner
---
-
-COMMENT ON TABLE lambda.transactions IS 'Master data set: every valid transaction exactly once, a partition per day of event_time';
 
 --
 -- Name: batch_day_stats batch_day_stats_key; Type: CONSTRAINT; Schema: lambda; Owner: lambda_owner
@@ -639,6 +905,14 @@ GRANT ALL ON FUNCTION lambda.ensure_partition(day date) TO lambda_stream;
 GRANT ALL ON FUNCTION lambda.ensure_partition(day date) TO lambda_batch;
 
 --
+-- Name: TABLE transactions; Type: ACL; Schema: lambda; Owner: lambda_owner
+--
+
+GRANT SELECT,INSERT ON TABLE lambda.transactions TO lambda_stream;
+GRANT SELECT,INSERT ON TABLE lambda.transactions TO lambda_batch;
+GRANT SELECT ON TABLE lambda.transactions TO lambda_reader;
+
+--
 -- Name: TABLE batch_day_stats; Type: ACL; Schema: lambda; Owner: lambda_owner
 --
 
@@ -694,6 +968,28 @@ GRANT UPDATE(resolved_at) ON TABLE lambda.dead_letters TO lambda_batch;
 GRANT UPDATE(resolution) ON TABLE lambda.dead_letters TO lambda_batch;
 
 --
+-- Name: TABLE high_risk_last_hour; Type: ACL; Schema: lambda; Owner: lambda_owner
+--
+
+GRANT SELECT ON TABLE lambda.high_risk_last_hour TO lambda_reader;
+GRANT SELECT ON TABLE lambda.high_risk_last_hour TO lambda_batch;
+
+--
+-- Name: TABLE stream_offsets; Type: ACL; Schema: lambda; Owner: lambda_owner
+--
+
+GRANT SELECT,INSERT,UPDATE ON TABLE lambda.stream_offsets TO lambda_stream;
+GRANT SELECT ON TABLE lambda.stream_offsets TO lambda_batch;
+GRANT SELECT ON TABLE lambda.stream_offsets TO lambda_reader;
+
+--
+-- Name: TABLE ingest_freshness; Type: ACL; Schema: lambda; Owner: lambda_owner
+--
+
+GRANT SELECT ON TABLE lambda.ingest_freshness TO lambda_reader;
+GRANT SELECT ON TABLE lambda.ingest_freshness TO lambda_batch;
+
+--
 -- Name: SEQUENCE recompute_generation; Type: ACL; Schema: lambda; Owner: lambda_owner
 --
 
@@ -710,6 +1006,20 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE lambda.speed_stats TO lambda_batch;
 GRANT SELECT ON TABLE lambda.speed_stats TO lambda_reader;
 
 --
+-- Name: TABLE stats_by_day_and_category; Type: ACL; Schema: lambda; Owner: lambda_owner
+--
+
+GRANT SELECT ON TABLE lambda.stats_by_day_and_category TO lambda_reader;
+GRANT SELECT ON TABLE lambda.stats_by_day_and_category TO lambda_batch;
+
+--
+-- Name: TABLE stats_today_by_minute; Type: ACL; Schema: lambda; Owner: lambda_owner
+--
+
+GRANT SELECT ON TABLE lambda.stats_today_by_minute TO lambda_reader;
+GRANT SELECT ON TABLE lambda.stats_today_by_minute TO lambda_batch;
+
+--
 -- Name: TABLE stream_gaps; Type: ACL; Schema: lambda; Owner: lambda_owner
 --
 
@@ -717,12 +1027,11 @@ GRANT SELECT,INSERT ON TABLE lambda.stream_gaps TO lambda_stream;
 GRANT SELECT ON TABLE lambda.stream_gaps TO lambda_reader;
 
 --
--- Name: TABLE stream_offsets; Type: ACL; Schema: lambda; Owner: lambda_owner
+-- Name: TABLE top_accounts_by_day; Type: ACL; Schema: lambda; Owner: lambda_owner
 --
 
-GRANT SELECT,INSERT,UPDATE ON TABLE lambda.stream_offsets TO lambda_stream;
-GRANT SELECT ON TABLE lambda.stream_offsets TO lambda_batch;
-GRANT SELECT ON TABLE lambda.stream_offsets TO lambda_reader;
+GRANT SELECT ON TABLE lambda.top_accounts_by_day TO lambda_reader;
+GRANT SELECT ON TABLE lambda.top_accounts_by_day TO lambda_batch;
 
 --
 -- Name: TABLE transaction_stats; Type: ACL; Schema: lambda; Owner: lambda_owner
@@ -731,14 +1040,6 @@ GRANT SELECT ON TABLE lambda.stream_offsets TO lambda_reader;
 GRANT SELECT ON TABLE lambda.transaction_stats TO lambda_stream;
 GRANT SELECT ON TABLE lambda.transaction_stats TO lambda_batch;
 GRANT SELECT ON TABLE lambda.transaction_stats TO lambda_reader;
-
---
--- Name: TABLE transactions; Type: ACL; Schema: lambda; Owner: lambda_owner
---
-
-GRANT SELECT,INSERT ON TABLE lambda.transactions TO lambda_stream;
-GRANT SELECT,INSERT ON TABLE lambda.transactions TO lambda_batch;
-GRANT SELECT ON TABLE lambda.transactions TO lambda_reader;
 
 --
 -- PostgreSQL database dump complete

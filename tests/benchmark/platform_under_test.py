@@ -26,6 +26,9 @@ POSTGRES_SETTINGS = {
     "checkpoint_timeout": "15min",
     "jit": "off",
     "max_parallel_workers_per_gather": "0",
+    "work_mem": "16MB",
+    "effective_cache_size": "2457MB",
+    "random_page_cost": "1.1",
 }
 KAFKA_OPTIONS = ("-Xmx1g", "-Xms1g")
 
