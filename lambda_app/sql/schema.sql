@@ -423,7 +423,9 @@ CREATE TABLE lambda.stream_offsets (
     duplicate_count bigint DEFAULT 0 NOT NULL,
     dead_letter_count bigint DEFAULT 0 NOT NULL,
     gap_count bigint DEFAULT 0 NOT NULL,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    rewound_count bigint DEFAULT 0 NOT NULL,
+    skipped_count bigint DEFAULT 0 NOT NULL
 )
 WITH (fillfactor='50');
 
@@ -436,10 +438,28 @@ ALTER TABLE lambda.stream_offsets OWNER TO lambda_owner;
 COMMENT ON COLUMN lambda.stream_offsets.last_hash IS 'Fingerprint of the record before next_offset: hash of its key and value';
 
 --
+-- Name: COLUMN stream_offsets.duplicate_count; Type: COMMENT; Schema: lambda; Owner: lambda_owner
+--
+
+COMMENT ON COLUMN lambda.stream_offsets.duplicate_count IS 'Messages that were stored, or kept as a dead letter, already';
+
+--
 -- Name: COLUMN stream_offsets.gap_count; Type: COMMENT; Schema: lambda; Owner: lambda_owner
 --
 
 COMMENT ON COLUMN lambda.stream_offsets.gap_count IS 'Offsets that could not be read; each gap is a row of stream_gaps';
+
+--
+-- Name: COLUMN stream_offsets.rewound_count; Type: COMMENT; Schema: lambda; Owner: lambda_owner
+--
+
+COMMENT ON COLUMN lambda.stream_offsets.rewound_count IS 'Offsets that next_offset was moved back by in all, to read a log that was cut off, or a topic made anew';
+
+--
+-- Name: COLUMN stream_offsets.skipped_count; Type: COMMENT; Schema: lambda; Owner: lambda_owner
+--
+
+COMMENT ON COLUMN lambda.stream_offsets.skipped_count IS 'Offsets without a message for us: ends of transactions, aborted messages, what compaction removed';
 
 --
 -- Name: transaction_stats; Type: VIEW; Schema: lambda; Owner: lambda_owner
