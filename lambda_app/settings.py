@@ -88,6 +88,11 @@ def credential_path(name: str) -> Path | None:
     return path if path and path.is_file() else None
 
 
+def state_directory() -> Path:
+    """Where the batch keeps its files (systemd's StateDirectory=)."""
+    return Path(os.environ.get("STATE_DIRECTORY", "/var/lib/lambda/batch"))
+
+
 def batch_directory() -> Path:
-    """Where the batch keeps the files it generates (systemd's StateDirectory=)."""
-    return Path(os.environ.get("STATE_DIRECTORY", "/var/lib/lambda/batch"), "generated")
+    """Where the batch keeps the files it generates."""
+    return state_directory() / "generated"
