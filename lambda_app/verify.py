@@ -33,7 +33,7 @@ _ONE_SNAPSHOT = {
 
 
 def verify(config: Settings, clock: Clock) -> list[Check]:
-    """Takes a second, and a minute for some tens of millions of rows.
+    """Takes a second, and two for each million rows.
 
     Raises BrokerUnavailable or DatabaseUnavailable when one of them is away: nothing is judged then.
     """
