@@ -33,7 +33,8 @@ def verify(config: Settings) -> None:
     _print(checks, differences)
     fields = {"differences": len(differences)}
     if differences:
-        logger.error("The audit found %d differences, the first: %s", len(differences), differences[0], extra=fields)
+        first = differences[0].splitlines()[0]
+        logger.error("Differences found by the audit: %d, the first: %s", len(differences), first, extra=fields)
         raise click.exceptions.Exit(1)
     logger.info("The audit found everything exact", extra=fields)
 

@@ -269,7 +269,7 @@ def test_difference_exits_1_and_a_peer_that_is_away_75(
 
     assert (found.returncode, no_kafka.returncode, no_postgres.returncode) == (1, 75, 75)
     assert "difference: " in found.stdout
-    assert "ERROR lambda_app.commands.verify: The audit found 1 differences, the first:" in found.stderr
+    assert "ERROR lambda_app.commands.verify: Differences found by the audit: 1, the first:" in found.stderr
     assert "Kafka is away" in no_kafka.stderr
     assert "PostgreSQL is away" in no_postgres.stderr
     assert not any("exact" in result.stdout for result in (found, no_kafka, no_postgres))
