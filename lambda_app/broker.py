@@ -13,6 +13,7 @@ from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssi
 from kafka.structs import MemberState, OffsetAndMetadata
 
 from lambda_app import inlet, settings
+from lambda_app.core.offsets import Log
 from lambda_app.core.run import Run
 from lambda_app.errors import AccessRefused, BrokerUnavailable, InvalidConfiguration, LambdaError
 from lambda_app.refusals import Refusals
@@ -41,13 +42,19 @@ class RecordRefused(LambdaError):
 
 def log_ends(config: Settings) -> dict[int, int]:
     """The offset behind the last message of each partition, with the consumer's rights."""
-    consumer = open_client(KafkaConsumer, config, CONSUMER, {"bootstrap_timeout_ms": METADATA_TIMEOUT_MS})
-    try:
-        with translated_errors(config):
-            partitions = _partitions(consumer, config)
-            return {tp.partition: offset for tp, offset in consumer.end_offsets(partitions, 10_000).items()}
-    finally:
-        consumer.close(autocommit=False, timeout_ms=1000)
+    with _onlooker(config) as consumer:
+        partitions = _partitions(consumer, config)
+        return {tp.partition: offset for tp, offset in consumer.end_offsets(partitions, 10_000).items()}
+
+
+def topic_log(config: Settings) -> Log:
+    """What Kafka has of the topic, with the consumer's rights."""
+    with _onlooker(config) as consumer:
+        partitions = _partitions(consumer, config)
+        starts = consumer.beginning_offsets(partitions, REQUEST_TIMEOUT_MS)
+        ends = consumer.end_offsets(partitions, REQUEST_TIMEOUT_MS)
+        bounds = {tp.partition: (starts[tp], ends[tp]) for tp in partitions}
+        return Log(config.kafka_topic, _topic_id(consumer, config), bounds)
 
 
 @contextmanager
@@ -167,8 +174,7 @@ class Subscription:
 
     def topic_id(self) -> UUID | None:
         """The identity of the topic as the client knows it now: another one means it was made anew."""
-        topic_id = self._consumer._cluster.topic_id(self._config.kafka_topic)
-        return topic_id if isinstance(topic_id, UUID) and topic_id.int else None
+        return _topic_id(self._consumer, self._config)
 
     def log_bounds(self, partitions: Iterable[int]) -> dict[int, tuple[int, int]]:
         """The first offset and the one behind the last, of each partition."""
@@ -225,6 +231,22 @@ class _Parking(ConsumerRebalanceListener):  # type: ignore[misc]
 
     def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
         """Nothing to do: who reads compares `assigned()` with what it holds."""
+
+
+@contextmanager
+def _onlooker(config: Settings) -> Iterator[Any]:
+    """A client that belongs to no group."""
+    consumer = open_client(KafkaConsumer, config, CONSUMER, {"bootstrap_timeout_ms": METADATA_TIMEOUT_MS})
+    try:
+        with translated_errors(config):
+            yield consumer
+    finally:
+        consumer.close(autocommit=False, timeout_ms=1000)
+
+
+def _topic_id(consumer: KafkaConsumer, config: Settings) -> UUID | None:
+    topic_id = consumer._cluster.topic_id(config.kafka_topic)
+    return topic_id if isinstance(topic_id, UUID) and topic_id.int else None
 
 
 def _partitions(consumer: KafkaConsumer, config: Settings) -> list[TopicPartition]:

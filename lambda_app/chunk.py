@@ -67,6 +67,8 @@ class Chunk:
         advances = {run.partition: self._advance(run) for run in self._runs}
         for run in self._runs:
             advances[run.partition].stored += len(run)
+        for advance in advances.values():
+            advance.skipped = advance.next_offset - advance.expected - advance.stored
         for index in result.duplicates:
             advance = advances[self._run_at(self.places[index])[0].partition]
             advance.stored -= 1

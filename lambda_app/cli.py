@@ -23,6 +23,7 @@ COMMANDS = {
     "produce": "Send generated transactions to the topic.",
     "recompute": "Make the aggregates of days anew.",
     "status": "Show whether the platform is healthy.",
+    "verify": "Audit what is stored against Kafka, itself and the files.",
 }
 
 

@@ -127,12 +127,11 @@ def fetch_all(
 
 
 def insert_many(
-    connection: Connection, query: str, rows: Sequence[Sequence[object]], template: str, page_size: int = 100
-) -> int:
-    """Runs a query with one `VALUES %s` for all rows; returns how many rows the last page of it touched."""
+    connection: Connection, query: str, rows: Sequence[Sequence[object]], template: str
+) -> list[tuple[object, ...]]:
+    """Runs a query with one `VALUES %s` for all rows; gives what it returns."""
     with connection.cursor() as cursor:
-        execute_values(cursor, query, rows, template, page_size)
-        return cursor.rowcount
+        return list(execute_values(cursor, query, rows, template, fetch=True))
 
 
 def copy_in(connection: Connection, table: str, columns: Sequence[str], text: bytes) -> None:

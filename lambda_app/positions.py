@@ -34,6 +34,13 @@ class Advance:
     stored: int = 0
     duplicate: int = 0
     dead_letters: int = 0
+    # Offsets on the way that hold no message for us.
+    skipped: int = 0
+
+    def recognise(self, letters: int) -> None:
+        """So many of the dead letters were kept when their log was read the first time."""
+        self.dead_letters -= letters
+        self.duplicate += letters
 
 
 def read(connection: Connection, topic: str, partitions: Iterable[int]) -> dict[int, StoredPosition]:
@@ -91,17 +98,18 @@ def advance(connection: Connection, topic: str, topic_id: UUID | None, advances:
             a.stored,
             a.duplicate,
             a.dead_letters,
+            a.skipped,
         )
         for a in sorted(advances, key=lambda a: a.partition)
     ]
-    moved = insert_many(connection, queries("positions")["advance_positions"], values, _TEMPLATE, page_size=10_000)
+    moved = len(insert_many(connection, queries("positions")["advance_positions"], values, _TEMPLATE))
     if moved != len(values):
         raise PartitionLost(f"{len(values) - moved} of {len(values)} partitions of this chunk moved elsewhere")
 
 
 _TEMPLATE = (
     "(%s, %s, %s::uuid, %s::bigint, %s::bigint, %s::integer, to_timestamp(%s), %s::bytea,"
-    " %s::bigint, %s::bigint, %s::bigint)"
+    " %s::bigint, %s::bigint, %s::bigint, %s::bigint)"
 )
 
 
@@ -115,12 +123,14 @@ def _record(
 ) -> None:
     if stored and stored.next_offset == resumption.position and not resumption.gaps:
         return
+    gap_count = sum(gap.unread_count for gap in resumption.gaps)
     values: dict[str, object] = {
         "topic": topic,
         "partition": partition,
         "topic_id": str(topic_id) if topic_id else None,
         "position": resumption.position,
-        "gap_count": sum(gap.unread_count for gap in resumption.gaps),
+        "gap_count": gap_count,
+        "rewound_count": (stored.next_offset if stored else 0) + gap_count - resumption.position,
         "expected": stored.next_offset if stored else None,
         "expected_topic_id": str(stored.topic_id) if stored and stored.topic_id else None,
     }

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
+from typing import cast
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -162,9 +163,9 @@ def ensure_partitions(connection: Connection, days: Iterable[date]) -> None:
         fetch_all(connection, queries("storage")["ensure_partition"], {"day": day})
 
 
-def record_dead_letters(connection: Connection, letters: Sequence[DeadLetter]) -> None:
-    """Writes dead letters."""
-    insert_many(
+def record_dead_letters(connection: Connection, letters: Sequence[DeadLetter]) -> list[int | None]:
+    """Writes dead letters; gives the partition of each that was not there yet."""
+    rows = insert_many(
         connection,
         queries("storage")["insert_dead_letters"],
         [
@@ -173,6 +174,7 @@ def record_dead_letters(connection: Connection, letters: Sequence[DeadLetter]) -
         ],
         template="(%s, %s::uuid, %s, %s, %s, %s, %s, %s, %s)",
     )
+    return [partition for (partition,) in cast("list[tuple[int | None]]", rows)]
 
 
 def _store(

@@ -1,5 +1,6 @@
 """The database's end of a worker: stores one chunk while the next is read."""
 
+from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
@@ -83,11 +84,18 @@ class Writer:
         with self._store.transaction():
             result = self._store.add(chunk.rows, self._cautious_chunks > 0)
             advances, letters = chunk.account(result, self._topic, topic_id)
-            storage.record_dead_letters(connection, letters)
+            new = Counter(storage.record_dead_letters(connection, letters))
+            for advance in advances:
+                advance.recognise(advance.dead_letters - new[advance.partition])
             positions.advance(connection, self._topic, topic_id, advances)
         self._cautious_chunks = settings.CAUTIOUS_CHUNKS if result.duplicates else max(0, self._cautious_chunks - 1)
         next_offsets = {advance.partition: advance.next_offset for advance in advances}
-        return Stored(next_offsets, result.stored, result.duplicate, len(letters))
+        return Stored(
+            next_offsets,
+            result.stored,
+            sum(advance.duplicate for advance in advances),
+            sum(advance.dead_letters for advance in advances),
+        )
 
     def _ensure_partitions(self, days: set[date]) -> None:
         if days:

@@ -1,6 +1,7 @@
 """Where to go on reading a partition, and what is lost: the decision alone, from what both sides say."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -13,6 +14,17 @@ class StoredPosition:
     topic_id: UUID | None
     # Fingerprint of the record before next_offset; None when we never read one.
     last_hash: bytes | None = None
+
+
+@dataclass(frozen=True)
+class Log:
+    """What Kafka has of a topic."""
+
+    topic: str
+    # None: the broker is too old to tell.
+    topic_id: UUID | None
+    # Of each partition the first offset and the one behind the last.
+    bounds: Mapping[int, tuple[int, int]]
 
 
 @dataclass(frozen=True)

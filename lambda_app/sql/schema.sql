@@ -727,6 +727,18 @@ ALTER TABLE lambda.top_accounts_by_day OWNER TO lambda_owner;
 COMMENT ON VIEW lambda.top_accounts_by_day IS 'The hundred accounts with the largest sum of each recomputed day, newest day first; what came after recomputed_at is not in it';
 
 --
+-- Name: COLUMN stream_offsets.rewound_count; Type: COMMENT; Schema: lambda; Owner: lambda_owner
+--
+
+COMMENT ON COLUMN lambda.stream_offsets.rewound_count IS 'Offsets that next_offset was moved back by in all, to read a log that was cut off, or a topic made anew';
+
+--
+-- Name: COLUMN stream_offsets.skipped_count; Type: COMMENT; Schema: lambda; Owner: lambda_owner
+--
+
+COMMENT ON COLUMN lambda.stream_offsets.skipped_count IS 'Offsets without a message for us: ends of transactions, aborted messages, what compaction removed';
+
+--
 -- Name: transaction_stats; Type: VIEW; Schema: lambda; Owner: lambda_owner
 --
 

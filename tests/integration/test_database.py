@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -137,6 +138,39 @@ def test_schema_file_is_what_the_migrations_make(database: Database, postgres: P
         SCHEMA.write_text(dump, encoding="utf-8")
 
     assert dump == SCHEMA.read_text(encoding="utf-8"), "run the test with WRITE_SCHEMA=1 and commit the file"
+
+
+def test_counters_of_a_log_that_was_read_again_are_worked_out_once(
+    empty_database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    shutil.copytree(str(migrations._FOLDER), tmp_path, dirs_exist_ok=True)
+    tmp_path.joinpath("0004_add_stream_offsets_counters.sql").unlink()
+    with monkeypatch.context() as patch:
+        patch.setattr(migrations, "_FOLDER", tmp_path)
+        migrations.migrate()
+    columns = "topic, partition, next_offset, stored_count, duplicate_count, dead_letter_count, gap_count"
+    empty_database.query(
+        f"INSERT INTO lambda.stream_offsets ({columns})"
+        # As it should be; with two ends of transactions; five messages read again, one of them bad; a wrong counter.
+        " VALUES ('t', 0, 10, 9, 0, 1, 0), ('t', 1, 10, 8, 0, 0, 0),"
+        " ('t', 2, 10, 9, 4, 2, 0), ('t', 3, 10, 11, 0, 0, 0)"
+    )
+    empty_database.query(
+        "INSERT INTO lambda.stream_gaps (topic, partition, from_offset, reason) VALUES ('t', 2, 5, 'it was cut off')"
+    )
+    empty_database.query(
+        "INSERT INTO lambda.dead_letters (topic, partition, \"offset\", reason) VALUES ('t', 0, 3, ''), ('t', 2, 7, '')"
+    )
+
+    migrations.migrate()
+
+    counters = "stored_count, duplicate_count, dead_letter_count, rewound_count, skipped_count"
+    assert empty_database.query(f"SELECT {counters} FROM lambda.stream_offsets ORDER BY partition") == [
+        (9, 0, 1, 0, 0),
+        (8, 0, 0, 0, 2),
+        (9, 5, 1, 5, 0),
+        (11, 0, 0, 0, 0),
+    ]
 
 
 TABLES = ("transactions", "dead_letters", "stream_offsets", "stream_gaps", "batch_jobs", "speed_stats", "batch_stats")

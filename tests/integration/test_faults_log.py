@@ -1,6 +1,7 @@
 """The log changes behind the consumer's back: it is noticed, recorded as a gap, and nothing is skipped in silence.
 
-Each drill ends with the audit: what was read before and what stands in the log now is stored, once.
+Each drill ends with the audit: what was read before and what stands in the log now is stored, once, a bad message of
+each load as a dead letter; and `lambda-app verify` accounts for every offset.
 """
 
 import json
@@ -16,6 +17,7 @@ from consumer_process import ConsumerProcess
 from kafka import KafkaProducer
 from load import next_offsets
 from messages import message, messages
+from program import run_program
 from servers import KafkaServer, wait_until
 
 # Messages of a log before it changes.
@@ -44,11 +46,12 @@ class Drill:
         self.consumer = self._start()
 
     def fill(self, counts: dict[int, int]) -> None:
-        """Sends so many messages to each partition."""
+        """Sends so many messages to each partition, the first one a bad one."""
         for partition, count in counts.items():
-            values = list(messages(count))
-            self.kafka.produce(self.topic, values, partition)
-            ids = [json.loads(value)["transaction_id"] for value in values]
+            bad = f"bad {len(self.expected)}"
+            values = list(messages(count - 1))
+            self.kafka.produce(self.topic, [bad.encode(), *values], partition)
+            ids = [bad, *(json.loads(value)["transaction_id"] for value in values)]
             self.sent[partition] += ids
             self.expected |= set(ids)
 
@@ -73,7 +76,7 @@ class Drill:
         wait_until(lambda: next_offsets(self._database) == ends, 60, f"{ends} consumed")
 
     def stored_count(self) -> int:
-        return self._database.count("transactions")
+        return self._database.count("transactions") + self._database.count("dead_letters")
 
     def gaps(self, at_least: int = 0) -> list[Gap]:
         """What is recorded, when so many are: (partition, from, to, reason)."""
@@ -86,17 +89,23 @@ class Drill:
         assert self.gaps(len(gaps)) == gaps
         self.wait_until_consumed()
         assert self.gaps() == gaps
-        stored = [str(row[0]) for row in self._database.query("SELECT transaction_id FROM lambda.transactions")]
+        ids = "SELECT transaction_id FROM lambda.transactions"
+        bad = "SELECT convert_from(raw, 'UTF8') FROM lambda.dead_letters"
+        stored = [str(row[0]) for row in self._database.query(f"{ids} UNION ALL {bad}")]
         assert len(stored) == len(set(stored))
         assert set(stored) == self.expected
-        assert self._database.value("SELECT sum(stored_count) FROM lambda.stream_offsets") == len(stored)
-        assert self._database.count("dead_letters") == 0
+        result = run_program(self._environment(), "verify")
+        assert result.returncode == 0, result.stdout + result.stderr
         assert self.consumer.text.count("Gap in ") == len(gaps)
         assert "Traceback" not in self.consumer.text
         assert self.consumer.terminate() == 0
 
     def end(self) -> None:
         self.consumer.__exit__(None, None, None)
+
+    def _environment(self) -> dict[str, str]:
+        kafka = {"LAMBDA_KAFKA_BOOTSTRAP_SERVERS": self.kafka.bootstrap_servers, "LAMBDA_KAFKA_TOPIC": self.topic}
+        return self._database.environment | kafka
 
     def _start(self) -> ConsumerProcess:
         consumer = ConsumerProcess(self._database.environment, self.kafka.bootstrap_servers, self.topic)

@@ -117,6 +117,19 @@ def test_gap_is_recorded_with_its_offsets(
     assert "Gap in transactions/0 from offset 5 to 8: removed by retention" in caplog.text
 
 
+def test_take_over_counts_how_far_it_moves_back(database: Database, connection: Connection) -> None:
+    commit_take_over(connection, {0: (4, 10)})
+    commit_advance(connection, move(0, 4, 10, stored=6))
+
+    # The log was cut off; then the topic was made anew, and begins later.
+    assert commit_take_over(connection, {0: (5, 8)}) == {0: 5}
+    commit_advance(connection, move(0, 5, 8, stored=3))
+    assert commit_take_over(connection, {0: (2, 6)}, topic_id=OTHER_ID) == {0: 2}
+
+    accounts = "next_offset + rewound_count, stored_count + gap_count, rewound_count"
+    assert database.query(f"SELECT {accounts} FROM lambda.stream_offsets") == [(15, 15, 13)]
+
+
 def test_advance_keeps_working_when_the_topic_id_becomes_known(database: Database, connection: Connection) -> None:
     commit_take_over(connection, {0: (0, 10)}, topic_id=None)
 

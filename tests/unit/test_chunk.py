@@ -70,3 +70,13 @@ def test_chunk_accounts_for_every_message() -> None:
         (1, 21, None, "the message has no value"),
         (1, 22, VALID, "it smells"),
     ]
+
+
+def test_chunk_counts_offsets_without_a_message() -> None:
+    chunk = Chunk()
+    with_holes = Run(0, [12, 15], [b"A1"] * 2, [VALID, b"rubbish"], 1_780_000_000_000, 3)
+    chunk.add([with_holes, run(0, 18)], {0: 10}, NOW, 1.0)
+
+    (advance,), _ = chunk.account(StoreResult(2), "transactions", None)
+
+    assert (advance.expected, advance.next_offset, advance.skipped) == (10, 19, 6)

@@ -20,6 +20,7 @@ SET
     last_timestamp = NULL,
     last_hash = NULL,
     gap_count = gap_count + %(gap_count)s,
+    rewound_count = rewound_count + %(rewound_count)s,
     updated_at = now()
 WHERE
     topic = %(topic)s AND partition = %(partition)s
@@ -50,11 +51,13 @@ SET
     stored_count = o.stored_count + v.stored,
     duplicate_count = o.duplicate_count + v.duplicate,
     dead_letter_count = o.dead_letter_count + v.dead_letters,
+    skipped_count = o.skipped_count + v.skipped,
     updated_at = now()
 FROM (VALUES %s) AS v (
     topic, partition, topic_id, expected, next_offset, leader_epoch, last_timestamp, last_hash,
-    stored, duplicate, dead_letters
+    stored, duplicate, dead_letters, skipped
 )
 WHERE
     o.topic = v.topic AND o.partition = v.partition
-    AND o.next_offset = v.expected AND coalesce(o.topic_id, v.topic_id) IS NOT DISTINCT FROM v.topic_id;
+    AND o.next_offset = v.expected AND coalesce(o.topic_id, v.topic_id) IS NOT DISTINCT FROM v.topic_id
+RETURNING o.partition;

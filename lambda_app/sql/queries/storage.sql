@@ -41,7 +41,8 @@ ORDER BY n.line;
 -- Keeps what was not valid, a message of the stream once.
 INSERT INTO lambda.dead_letters (topic, topic_id, partition, "offset", file, line, job_id, raw, reason)
 VALUES %s
-ON CONFLICT DO NOTHING;
+ON CONFLICT DO NOTHING
+RETURNING partition;
 
 -- lock_days --
 -- Whoever recomputes one of these days takes its snapshot before this transaction or after it. Class 4: days.
