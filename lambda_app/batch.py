@@ -6,7 +6,7 @@ PostgreSQL being away is waited for and counts as no attempt; a start that was k
 
 import logging
 from contextlib import closing
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 from zoneinfo import ZoneInfo
@@ -19,7 +19,7 @@ from lambda_app.core.schedule import MAX_ATTEMPTS, Job, JobStatus, due_dates, st
 from lambda_app.database import Connection, queries, transaction
 from lambda_app.errors import DatabaseUnavailable, LambdaError, RetryableError
 from lambda_app.recompute import dirty_days, recompute_days
-from lambda_app.storage import BATCH_SHARD, Store
+from lambda_app.storage import BATCH_SHARD, Store, ensure_partitions
 
 logger = logging.getLogger(__name__)
 
@@ -42,11 +42,16 @@ def connect_patiently(clock: Clock) -> Connection:
 
 
 def schedule_due_jobs(connection: Connection) -> list[str]:
-    """Registers each due date that is not registered yet, as a pending job; returns the new job ids."""
+    """Registers each due date that is not registered yet, as a pending job; returns the new job ids.
+
+    Makes the partitions of today and tomorrow too: this runs first each night.
+    """
     with transaction(connection):
         [(today,)] = _query(connection, "today")
         [(last,)] = _query(connection, "last_business_date", source=GENERATED)
-        return [job_id for day in due_dates(last, today) if (job_id := _register(connection, day))]
+        registered = [job_id for day in due_dates(last, today) if (job_id := _register(connection, day))]
+        ensure_partitions(connection, (today, today + timedelta(days=1)))
+        return registered
 
 
 def schedule_date(connection: Connection, day: date) -> str | None:

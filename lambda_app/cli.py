@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 COMMANDS = {
     "batch": "Register and run the nightly CSV jobs.",
     "consume": "Store the topic's messages in PostgreSQL.",
-    "db": "Migrate the database schema.",
+    "db": "Migrate and maintain the database.",
     "produce": "Send generated transactions to the topic.",
     "recompute": "Make the aggregates of days anew.",
     "status": "Show whether the platform is healthy.",

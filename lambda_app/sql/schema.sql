@@ -134,7 +134,8 @@ CREATE TABLE lambda.batch_days (
     count bigint DEFAULT 0 NOT NULL,
     recomputed_at timestamp with time zone,
     repeated_ids bigint,
-    dropped_at timestamp with time zone
+    dropped_at timestamp with time zone,
+    closed_at timestamp with time zone
 );
 
 ALTER TABLE lambda.batch_days OWNER TO lambda_owner;
@@ -162,6 +163,12 @@ COMMENT ON COLUMN lambda.batch_days.repeated_ids IS 'Transaction ids that occur 
 --
 
 COMMENT ON COLUMN lambda.batch_days.dropped_at IS 'When its transactions were dropped by retention: its aggregates stay';
+
+--
+-- Name: COLUMN batch_days.closed_at; Type: COMMENT; Schema: lambda; Owner: lambda_owner
+--
+
+COMMENT ON COLUMN lambda.batch_days.closed_at IS 'When repeated_ids was last counted';
 
 --
 -- Name: batch_jobs; Type: TABLE; Schema: lambda; Owner: lambda_owner
