@@ -6,7 +6,7 @@ PostgreSQL being away is waited for and counts as no attempt; a start that was k
 
 import logging
 from contextlib import closing
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 from zoneinfo import ZoneInfo
@@ -20,7 +20,7 @@ from lambda_app.database import Connection, queries, transaction
 from lambda_app.directories import GENERATED
 from lambda_app.errors import DatabaseUnavailable, InvalidFile, LambdaError, RetryableError
 from lambda_app.recompute import dirty_days, recompute_days
-from lambda_app.storage import BATCH_SHARD, Store
+from lambda_app.storage import BATCH_SHARD, Store, ensure_partitions
 
 logger = logging.getLogger(__name__)
 
@@ -48,11 +48,16 @@ def schedule(connection: Connection, directory: Path, clock: Clock, quiet_second
 
 
 def schedule_due_jobs(connection: Connection) -> list[str]:
-    """Registers each due date that is not registered yet, as a pending job; returns the new job ids."""
+    """Registers each due date that is not registered yet, as a pending job; returns the new job ids.
+
+    Makes the partitions of today and tomorrow too: this runs first each night.
+    """
     with transaction(connection):
         [(today,)] = _query(connection, "today")
         [(last,)] = _query(connection, "last_business_date", source=SOURCE)
-        return [job_id for day in due_dates(last, today) if (job_id := _register(connection, day))]
+        registered = [job_id for day in due_dates(last, today) if (job_id := _register(connection, day))]
+        ensure_partitions(connection, (today, today + timedelta(days=1)))
+        return registered
 
 
 def schedule_date(connection: Connection, day: date) -> str | None:

@@ -19,7 +19,7 @@ COMMANDS = {
     "batch": "Register and run the nightly CSV jobs.",
     "consume": "Store the topic's messages in PostgreSQL.",
     "dead-letters": "Show, retry or discard what was not valid.",
-    "db": "Migrate the database schema.",
+    "db": "Migrate and maintain the database.",
     "produce": "Send generated transactions to the topic.",
     "recompute": "Make the aggregates of days anew.",
     "status": "Show whether the platform is healthy.",

@@ -27,6 +27,8 @@ ValueRefused = (psycopg2.DataError, psycopg2.IntegrityError)
 UndefinedTable = psycopg2.errors.UndefinedTable
 # A lock was not to be had within lock_timeout.
 LockTimeout = psycopg2.errors.LockNotAvailable
+# What is to be dropped is used by something else that someone made.
+DependentObjects = psycopg2.errors.DependentObjectsStillExist
 StatementRefused = (*ValueRefused, psycopg2.ProgrammingError, psycopg2.NotSupportedError)
 
 OWNER = "lambda-owner"

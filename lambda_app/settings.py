@@ -58,6 +58,21 @@ RETRY_LETTERS = 10_000
 RECOMPUTE_LOCK_SECONDS = 0.2
 RECOMPUTE_PAUSE_SECONDS = 1.0
 
+# A closed day's transaction ids are looked for in so many days before it: what is sent again is sent again within
+# Kafka's retention, 7 days by default.
+REPEATED_IDS_DAYS = 7
+REPEATED_IDS_EXAMPLES = 5
+# An index is built when the transactions that began before have ended; not within so long: the next night builds it.
+INDEX_LOCK_SECONDS = 600
+# A partition is dropped under a lock that all who use transactions wait for: it is tried for so long, then again after
+# a pause. Longer than a reader may hold a transaction open; then the next night drops it.
+DROP_LOCK_SECONDS = 0.2
+DROP_PAUSE_SECONDS = 1.0
+DROP_WAIT_SECONDS = 900.0
+# The lock of a maintenance that was killed ends when PostgreSQL notices; one that is really at work takes longer.
+MAINTENANCE_LOCK_SECONDS = 30.0
+MAINTENANCE_POLL_SECONDS = 0.5
+
 BACKOFF_FIRST_SECONDS = 0.1
 BACKOFF_CAP_SECONDS = 5.0
 CONNECT_TIMEOUT_SECONDS = 10

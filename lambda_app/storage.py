@@ -210,6 +210,8 @@ def _store_in_one_go(
 def _store_new(connection: Connection, lines: Sequence[str], days: Iterable[date]) -> StoreResult:
     # The edges of a day may be its neighbours': it begins twice (clocks go back at midnight), or the zone was another.
     touched = {day + timedelta(days=shift) for day in days for shift in (-1, 0, 1)}
+    # Retention may drop one of them: before this line, and it is made again, or after the commit.
+    fetch_all(connection, queries("storage")["hold_partitions"])
     ensure_partitions(connection, {day for day in touched if day >= _FIRST_DAY})
     fetch_all(connection, queries("storage")["create_chunk_table"])
     fetch_all(connection, queries("storage")["empty_chunk_table"])

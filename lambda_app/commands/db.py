@@ -1,10 +1,10 @@
-"""`lambda-app db migrate | status`: the schema of the database."""
+"""`lambda-app db migrate | status | maintain`: the schema of the database, and its housekeeping."""
 
 import logging
 
 import click
 
-from lambda_app import migrations, settings
+from lambda_app import maintenance, migrations, settings
 from lambda_app.clock import Clock, SystemClock
 from lambda_app.core.backoff import Backoff
 from lambda_app.errors import RetryableError
@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 
 @click.group()
 def db() -> None:
-    """Migrate the database schema."""
+    """Migrate and maintain the database."""
 
 
 @db.command()
@@ -35,6 +35,20 @@ def status() -> None:
         click.echo(f"{'applied' if applied else 'missing'} {name}")
     if not all(applied for _, applied in rows):
         raise click.exceptions.Exit(1)
+
+
+@db.command()
+@click.option(
+    "--retention-days",
+    type=click.IntRange(min=1),
+    help="Drop the transactions of days more than so many days before today; all are kept without it.",
+)
+def maintain(retention_days: int | None) -> None:
+    """Make the partitions of today and tomorrow, index and count closed days, drop those past retention.
+
+    Runs every night and may be run at any time: it does what is missing.
+    """
+    maintenance.maintain(retention_days, SystemClock())
 
 
 def _migrate_when_there(wait_seconds: float, clock: Clock) -> list[str]:

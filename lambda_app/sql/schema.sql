@@ -248,7 +248,8 @@ CREATE TABLE lambda.batch_days (
     count bigint DEFAULT 0 NOT NULL,
     recomputed_at timestamp with time zone,
     repeated_ids bigint,
-    dropped_at timestamp with time zone
+    dropped_at timestamp with time zone,
+    closed_at timestamp with time zone
 );
 
 ALTER TABLE lambda.batch_days OWNER TO lambda_owner;
@@ -276,6 +277,12 @@ COMMENT ON COLUMN lambda.batch_days.repeated_ids IS 'Transaction ids that occur 
 --
 
 COMMENT ON COLUMN lambda.batch_days.dropped_at IS 'When its transactions were dropped by retention: its aggregates stay';
+
+--
+-- Name: COLUMN batch_days.closed_at; Type: COMMENT; Schema: lambda; Owner: lambda_owner
+--
+
+COMMENT ON COLUMN lambda.batch_days.closed_at IS 'When repeated_ids was last counted';
 
 --
 -- Name: batch_jobs; Type: TABLE; Schema: lambda; Owner: lambda_owner
@@ -482,7 +489,9 @@ CREATE TABLE lambda.stream_offsets (
     duplicate_count bigint DEFAULT 0 NOT NULL,
     dead_letter_count bigint DEFAULT 0 NOT NULL,
     gap_count bigint DEFAULT 0 NOT NULL,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    rewound_count bigint DEFAULT 0 NOT NULL,
+    skipped_count bigint DEFAULT 0 NOT NULL
 )
 WITH (fillfactor='50');
 
@@ -495,10 +504,28 @@ ALTER TABLE lambda.stream_offsets OWNER TO lambda_owner;
 COMMENT ON COLUMN lambda.stream_offsets.last_hash IS 'Fingerprint of the record before next_offset: hash of its key and value';
 
 --
+-- Name: COLUMN stream_offsets.duplicate_count; Type: COMMENT; Schema: lambda; Owner: lambda_owner
+--
+
+COMMENT ON COLUMN lambda.stream_offsets.duplicate_count IS 'Messages that were stored, or kept as a dead letter, already';
+
+--
 -- Name: COLUMN stream_offsets.gap_count; Type: COMMENT; Schema: lambda; Owner: lambda_owner
 --
 
 COMMENT ON COLUMN lambda.stream_offsets.gap_count IS 'Offsets that could not be read; each gap is a row of stream_gaps';
+
+--
+-- Name: COLUMN stream_offsets.rewound_count; Type: COMMENT; Schema: lambda; Owner: lambda_owner
+--
+
+COMMENT ON COLUMN lambda.stream_offsets.rewound_count IS 'Offsets that next_offset was moved back by in all, to read a log that was cut off, or a topic made anew';
+
+--
+-- Name: COLUMN stream_offsets.skipped_count; Type: COMMENT; Schema: lambda; Owner: lambda_owner
+--
+
+COMMENT ON COLUMN lambda.stream_offsets.skipped_count IS 'Offsets without a message for us: ends of transactions, aborted messages, what compaction removed';
 
 --
 -- Name: ingest_freshness; Type: VIEW; Schema: lambda; Owner: lambda_owner
@@ -725,18 +752,6 @@ ALTER TABLE lambda.top_accounts_by_day OWNER TO lambda_owner;
 --
 
 COMMENT ON VIEW lambda.top_accounts_by_day IS 'The hundred accounts with the largest sum of each recomputed day, newest day first; what came after recomputed_at is not in it';
-
---
--- Name: COLUMN stream_offsets.rewound_count; Type: COMMENT; Schema: lambda; Owner: lambda_owner
---
-
-COMMENT ON COLUMN lambda.stream_offsets.rewound_count IS 'Offsets that next_offset was moved back by in all, to read a log that was cut off, or a topic made anew';
-
---
--- Name: COLUMN stream_offsets.skipped_count; Type: COMMENT; Schema: lambda; Owner: lambda_owner
---
-
-COMMENT ON COLUMN lambda.stream_offsets.skipped_count IS 'Offsets without a message for us: ends of transactions, aborted messages, what compaction removed';
 
 --
 -- Name: transaction_stats; Type: VIEW; Schema: lambda; Owner: lambda_owner

@@ -37,8 +37,9 @@ def run(tmp_path: Path, variables: dict[str, object]) -> subprocess.CompletedPro
     )
 
 
-def test_preflight_takes_the_inventory_as_it_is(tmp_path: Path) -> None:
-    result = run(tmp_path, {})
+@pytest.mark.parametrize("variables", [{}, {"transactions_retention_days": ""}, {"transactions_retention_days": 1}])
+def test_preflight_takes_the_inventory_as_it_is(tmp_path: Path, variables: dict[str, object]) -> None:
+    result = run(tmp_path, variables)
 
     assert result.returncode == 0, result.stdout
 
@@ -65,6 +66,8 @@ def test_preflight_takes_the_inventory_as_it_is(tmp_path: Path) -> None:
         ({"pgadmin_login_email": "admin"}, "pgadmin_login_email is 'admin': it must be an e-mail address."),
         ({"kafka_heap_size": "2G"}, "kafka_heap_size (2G) and the 640M that Kafka needs beside it exceed MemoryMax"),
         ({"lambda_app_consume_workers": 13}, "lambda_app_consume_workers is 13: it must be from 1 to"),
+        ({"transactions_retention_days": 0}, "transactions_retention_days is 0: it must be 1 or more days, or empty"),
+        ({"transactions_retention_days": "ten"}, "transactions_retention_days is ten: it must be 1 or more days"),
     ],
     ids=lambda value: value[:40] if isinstance(value, str) else "",
 )

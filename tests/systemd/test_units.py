@@ -90,6 +90,15 @@ def test_component_runs_in_its_slice_and_stops_with_the_target(component: str) -
     assert values(unit, "PartOf") == ["lambda.target"]
 
 
+def test_maintenance_follows_the_batch_whatever_became_of_it_and_shares_its_slice() -> None:
+    batch, maintenance = (PROJECT / f"systemd/lambda-{name}.service" for name in ("csv-batch", "db-maintenance"))
+
+    assert values(batch, "OnSuccess") == [maintenance.name]
+    assert maintenance.name in " ".join(values(batch, "OnFailure")).split()
+    for key in ("Slice", "PartOf"):
+        assert values(maintenance, key) == values(batch, key)
+
+
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
 def test_unit_has_no_limits_and_no_templating(unit: Path) -> None:
     keys = {key for key, _ in settings(unit)}

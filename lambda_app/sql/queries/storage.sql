@@ -2,6 +2,10 @@
 -- Makes the partition of a day unless it is there.
 SELECT lambda.ensure_partition(%(day)s);
 
+-- hold_partitions --
+-- Nobody drops a partition until the commit.
+LOCK TABLE ONLY lambda.transactions IN ROW EXCLUSIVE MODE;
+
 -- create_chunk_table --
 -- Where a chunk is put down when some of its rows may be stored already.
 CREATE TEMPORARY TABLE IF NOT EXISTS chunk (

@@ -1,0 +1,84 @@
+-- try_lock --
+-- One maintenance at a time, until the connection ends. Never waits: an index that is being built waits for all who have
+-- begun a statement. Class 6: maintenance.
+SELECT pg_try_advisory_lock(6, 0);
+
+-- today --
+-- The date it is now where the platform's days are cut.
+SELECT (now() AT TIME ZONE lambda.time_zone())::date;
+
+-- closed_partitions --
+-- The partitions whose days have ended, oldest first. A partition may hold the edges of its neighbours' days.
+SELECT
+    p.day,
+    p.first_day,
+    p.last_day,
+    t.today - p.last_day AS age_days,
+    EXISTS (
+        SELECT FROM pg_index AS x JOIN pg_attribute AS a ON a.attrelid = x.indrelid AND a.attname = 'transaction_id'
+        WHERE x.indrelid = p.oid AND x.indkey::text = a.attnum::text AND x.indpred IS NULL AND x.indisvalid
+    ) AS has_index,
+    EXISTS (
+        SELECT FROM pg_index AS x JOIN pg_class AS c ON c.oid = x.indexrelid AND c.relname = p.name || '_id_idx'
+        WHERE x.indrelid = p.oid AND NOT x.indisvalid
+    ) AS has_broken_index,
+    b.dropped_at IS NULL AND (
+        b.closed_at IS NULL
+        -- An id that came late to one of the days before may be in this one too.
+        OR EXISTS (
+            SELECT FROM lambda.batch_days AS n
+            WHERE n.day BETWEEN p.day - %(days_before)s AND p.day AND n.recomputed_at > b.closed_at
+        )
+    ) AS is_to_count
+FROM (SELECT (now() AT TIME ZONE lambda.time_zone())::date AS today) AS t
+CROSS JOIN LATERAL (
+    SELECT
+        c.oid,
+        c.relname AS name,
+        d.day,
+        (bounds.lower_bound AT TIME ZONE lambda.time_zone())::date AS first_day,
+        ((bounds.upper_bound - interval '1 microsecond') AT TIME ZONE lambda.time_zone())::date AS last_day
+    FROM pg_inherits AS i
+    JOIN pg_class AS c ON c.oid = i.inhrelid AND c.relname ~ '^transactions_[0-9]{8}$'
+    CROSS JOIN LATERAL to_date(right(c.relname, 8), 'YYYYMMDD') AS d (day)
+    CROSS JOIN LATERAL lambda.partition_bounds(d.day) AS bounds
+    WHERE i.inhparent = 'lambda.transactions'::regclass
+) AS p
+LEFT JOIN lambda.batch_days AS b ON b.day = p.day
+WHERE p.last_day < t.today
+ORDER BY p.day;
+
+-- drop_broken_index --
+-- What a kill left of an index.
+DROP INDEX CONCURRENTLY IF EXISTS lambda.{partition}_id_idx;
+
+-- build_index --
+-- Writers go on; waits for transactions that began before.
+CREATE INDEX CONCURRENTLY IF NOT EXISTS {partition}_id_idx ON lambda.{partition} (transaction_id);
+
+-- count_repeated_ids --
+-- How many ids of a day occur again, there or in the days before, with a few of them as literals. `ids` are the day's and
+-- theirs, each from the index of its partition: merged, they come in order, and nothing is put down on disk.
+SELECT count(*), string_agg(quote_literal(transaction_id), ', ') FILTER (WHERE number <= %(examples)s), now()
+FROM (
+    SELECT transaction_id, row_number() OVER () AS number
+    FROM ({ids}) AS ids
+    GROUP BY transaction_id
+    HAVING count(*) > 1 AND bool_or(is_of_day)
+) AS repeated;
+
+-- record_repeated_ids --
+-- Not while the day is recomputed (class 5), which writes the same row. One string, and so one transaction.
+SELECT pg_advisory_xact_lock(5, %(day)s::date - DATE '2000-01-01') FROM set_config('lock_timeout', '0', true);
+INSERT INTO lambda.batch_days (day, repeated_ids, closed_at) VALUES (%(day)s, %(repeated_ids)s, %(closed_at)s)
+ON CONFLICT ON CONSTRAINT batch_days_pkey
+DO UPDATE SET repeated_ids = excluded.repeated_ids, closed_at = excluded.closed_at;
+
+-- drop_partition --
+-- A day's rows and the word that they were dropped: one string, and so one transaction. Nobody recomputes these days
+-- meanwhile (class 5). Whoever wants the table is held up for no longer than the timeout.
+SELECT set_config('lock_timeout', %(milliseconds)s::text, true);
+SELECT pg_advisory_xact_lock(5, day - DATE '2000-01-01') FROM unnest(%(days)s::date[]) AS day ORDER BY day;
+INSERT INTO lambda.batch_days (day, dropped_at) SELECT day, now() FROM unnest(%(days)s::date[]) AS day
+ON CONFLICT ON CONSTRAINT batch_days_pkey DO UPDATE SET dropped_at = excluded.dropped_at;
+DROP TABLE lambda.{partition};
