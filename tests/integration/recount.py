@@ -1,5 +1,6 @@
 """A second, independent implementation of the aggregates: plain Python over the rows, no SQL that aggregates."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -11,11 +12,17 @@ Recount = dict[tuple[Any, ...], tuple[Any, ...]]
 
 def recount(database: Database, where: str = "true") -> Recount:
     """Each (minute, category, type) of `transactions`: count, sum, least, largest, risk sum, high risks."""
-    found: dict[tuple[Any, ...], list[Any]] = {}
-    rows = database.query(
-        "SELECT event_time, merchant_category, transaction_type, amount, risk_score"
-        f" FROM lambda.transactions WHERE {where}"
+    return recount_rows(
+        database.query(
+            "SELECT event_time, merchant_category, transaction_type, amount, risk_score"
+            f" FROM lambda.transactions WHERE {where}"
+        )
     )
+
+
+def recount_rows(rows: Iterable[tuple[object, ...]]) -> Recount:
+    """The same, of rows in hand."""
+    found: dict[tuple[Any, ...], list[Any]] = {}
     for time, category, transaction_type, amount, score in rows:
         assert isinstance(time, datetime)
         key = (time.astimezone(UTC).replace(second=0, microsecond=0), category, transaction_type)
