@@ -162,7 +162,7 @@ class LoadActor(PlatformActor):
                 letters = [DeadLetter("bad", raw, file=file, line=line) for _, _, file, line, raw in self.letters]
                 storage.record_dead_letters(connection, letters)
                 counts = {"rows_read": 0, "rows_loaded": loaded, "rows_duplicate": duplicate, "rows_rejected": 0}
-                db.fetch_all(connection, db.queries("batch")["complete_job"], {"id": self.id, **counts})
+                db.fetch_all(connection, db.queries("batch")["complete_job"], {"id": self.id, "header": [], **counts})
 
     def is_committed(self) -> bool:
         return self.world.query(f"SELECT status FROM lambda.batch_jobs WHERE id = {self.id}") == [("completed",)]

@@ -150,14 +150,15 @@ class Model:
         """What becomes of the next messages of a partition."""
         position = self.positions[partition]
         for message in messages:
-            stored = duplicate = letter = 0
+            stored = letter = 0
             if message.row is None:
-                self.letters.add((partition, position.next_offset, None, None, message.value))
-                letter = 1
-            elif self.store(message.row):
-                stored = 1
+                origin = (partition, position.next_offset, None, None, message.value)
+                # One that is met again is no second letter.
+                letter = int(origin not in self.letters)
+                self.letters.add(origin)
             else:
-                duplicate = 1
+                stored = int(self.store(message.row))
+            duplicate = 1 - stored - letter
             more = Position(1, stored, duplicate, letter)
             position = Position(*(old + new for old, new in zip(position, more, strict=True)))
         self.positions[partition] = position
