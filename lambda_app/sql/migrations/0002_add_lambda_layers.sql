@@ -1,4 +1,4 @@
--- The lambda layers: what the batch layer knows of whole days, files as jobs, the fate of dead letters, views to open first.
+-- The lambda layers: what the batch layer knows of whole days, files as jobs, the fate of dead letters.
 -- The index on high risks is built under a lock that writers wait for, 1 s for each million stored rows; all else is instant.
 
 -- A recompute begins a new generation while it holds its day's lock: rows of the speed layer that it is about to delete
