@@ -1,7 +1,6 @@
 """`lambda-app batch schedule | run | list`: the nightly CSV jobs."""
 
 import logging
-import sys
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
@@ -9,18 +8,15 @@ from typing import Any
 
 import click
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from lambda_app import batch as jobs
-from lambda_app import settings
+from lambda_app import settings, terminal
 from lambda_app.clock import SystemClock
 
 logger = logging.getLogger(__name__)
 
-# In columns, where no terminal tells its own.
-PIPED_WIDTH = 140
 STATUS_STYLES = {"completed": "green", "failed": "red", "running": "yellow"}
 
 
@@ -87,7 +83,7 @@ def list_command(limit: int) -> None:
     """Show the newest jobs."""
     with closing(jobs.connect_patiently(SystemClock())) as connection:
         rows = jobs.list_jobs(connection, limit)
-    Console(width=None if sys.stdout.isatty() else PIPED_WIDTH).print(_table(rows))
+    terminal.output().print(_table(rows))
 
 
 def _table(rows: list[tuple[Any, ...]]) -> Table:

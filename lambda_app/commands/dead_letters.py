@@ -8,20 +8,17 @@ from functools import wraps
 
 import click
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
 from lambda_app import dead_letters as letters
+from lambda_app import terminal
 from lambda_app.clock import SystemClock
 from lambda_app.core.dead_letters import readable
 from lambda_app.dead_letters import Filters, Retry
 
 logger = logging.getLogger(__name__)
 
-# In columns, where no terminal tells its own.
-PIPED_WIDTH = 140
 SHOWN_REASONS = 5
 _ID = click.IntRange(1, 2**63 - 1)
 
@@ -90,7 +87,7 @@ def list_command(filters: Filters, limit: int, resolved: bool, by_reason: bool) 
             origin = f"{topic}/{partition} offset {offset}" if topic is not None else f"{file} line {line}"
             table.add_row(str(number), _moment(received_at), Text(origin), resolution or "open", Text(reason))
         shown = len(rows)
-    Console(width=None if sys.stdout.isatty() else PIPED_WIDTH, highlight=False).print(table)
+    terminal.output().print(table)
     part = "" if shown == count else f"{shown:,} of "
     click.echo(f"{part}{count:,} {'' if resolved else 'open '}dead letters")
 
@@ -146,15 +143,7 @@ def retry(filters: Filters, all_open: bool) -> None:
     started = clock.monotonic()
     selection = letters.select_open(filters)
     run = Retry(selection, clock)
-    progress = Progress(
-        TextColumn("dead letters"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=Console(file=sys.stderr),
-        disable=not sys.stderr.isatty(),
-    )
-    with progress:
+    with terminal.progress() as progress:
         task = progress.add_task("dead letters", total=selection.count)
         for tried in run.run():
             progress.update(task, advance=tried)

@@ -1,14 +1,12 @@
 """`lambda-app recompute`: the batch layer of any day, made anew."""
 
-import sys
 from contextlib import closing
 from datetime import date, datetime
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from lambda_app import recompute as layer
+from lambda_app import terminal
 from lambda_app.batch import connect_patiently
 from lambda_app.clock import SystemClock
 
@@ -24,15 +22,7 @@ def recompute(day: tuple[datetime, ...], all_days: bool) -> None:
     if day and all_days:
         raise click.UsageError("Give --day or --all, not both.")
     days = [each.date() for each in day] or _days(all_days)
-    progress = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=Console(file=sys.stderr),
-        disable=not sys.stderr.isatty(),
-    )
-    with progress:
+    with terminal.progress() as progress:
         task = progress.add_task("days", total=len(days))
         for recomputed in layer.recompute_days(days, SystemClock()):
             progress.update(task, advance=1, description=str(recomputed.day))

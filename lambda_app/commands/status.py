@@ -1,15 +1,14 @@
 """`lambda-app status`: the platform at a glance."""
 
 import json
-import sys
 from dataclasses import asdict
 
 import click
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from lambda_app import terminal
 from lambda_app.clock import SystemClock
 from lambda_app.core.health import (
     COMPONENTS,
@@ -22,8 +21,6 @@ from lambda_app.core.health import (
 from lambda_app.health import gather_facts
 from lambda_app.settings import Settings
 
-# In columns, where no terminal tells its own.
-PIPED_WIDTH = 120
 STATE_STYLES = {"active": "green", "failed": "red", "activating": "yellow", "deactivating": "yellow"}
 
 
@@ -56,7 +53,7 @@ def _document(facts: PlatformFacts, reasons: list[str]) -> dict[str, object]:
 
 
 def _print(facts: PlatformFacts, reasons: list[str]) -> None:
-    console = Console(width=None if sys.stdout.isatty() else PIPED_WIDTH, highlight=False)
+    console = terminal.output()
     table = Table(box=SIMPLE_HEAD)
     for heading in ("component", "state"):
         table.add_column(heading, no_wrap=True)

@@ -1,23 +1,19 @@
 """`lambda-app verify`: is everything that was read stored exactly once, and counted right?"""
 
 import logging
-import sys
 
 import click
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from lambda_app import terminal
 from lambda_app import verify as audit
 from lambda_app.clock import SystemClock
 from lambda_app.core.audit import Check
 from lambda_app.settings import Settings
 
 logger = logging.getLogger(__name__)
-
-# In columns, where no terminal tells its own.
-PIPED_WIDTH = 140
 
 
 @click.command()
@@ -40,7 +36,7 @@ def verify(config: Settings) -> None:
 
 
 def _print(checks: list[Check], differences: list[str]) -> None:
-    console = Console(width=None if sys.stdout.isatty() else PIPED_WIDTH, highlight=False)
+    console = terminal.output()
     table = Table(box=SIMPLE_HEAD)
     table.add_column("check", no_wrap=True)
     table.add_column("figures", overflow="fold")
