@@ -3,13 +3,14 @@
 import os
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
 
 from consumer_process import ConsumerProcess
+from program import COMMAND
 from servers import wait_until
 
 from lambda_app.core.copy_text import COLUMNS
@@ -67,10 +68,11 @@ def drain_anew(
     changes: Mapping[str, str] = MappingProxyType({}),
     cores: tuple[int, int] | None = None,
     topic: str = TOPIC,
+    command: Sequence[str] = COMMAND,
 ) -> Drain:
     """A drain into an empty database."""
     with platform.database() as database:
-        return drain(platform, database, workers, changes, cores, topic)
+        return drain(platform, database, workers, changes, cores, topic, command)
 
 
 def drain(
@@ -80,13 +82,14 @@ def drain(
     changes: Mapping[str, str] = MappingProxyType({}),
     cores: tuple[int, int] | None = None,
     topic: str = TOPIC,
+    command: Sequence[str] = COMMAND,
 ) -> Drain:
     """`cores`: the one of PostgreSQL and the one of the consumer."""
     connection = platform.postgres.connect(database)
     _hold(platform.postgres.pid, cores and cores[0])
     postgres = Sampler(platform.postgres.pid)
     try:
-        with platform.consumer(database, topic, workers, changes) as consumer:
+        with platform.consumer(database, topic, workers, changes, command) as consumer:
             _hold(consumer.process.pid, cores and cores[1])
             client = Sampler(consumer.process.pid)
             wait_until(lambda: "Reading partitions" in consumer.text, what="an assignment")

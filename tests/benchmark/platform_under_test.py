@@ -1,7 +1,7 @@
 """Real servers for a benchmark, set as the roles set them: nothing is spared that a user pays for."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +10,7 @@ from types import MappingProxyType
 import psycopg2
 from conftest import make_template
 from consumer_process import ConsumerProcess
+from program import COMMAND
 from servers import KafkaServer, PostgresServer, directory
 
 from lambda_app.core.generator import TransactionGenerator, draw_pools, render_message
@@ -56,11 +57,16 @@ class PlatformUnderTest:
         }
 
     def consumer(
-        self, database: str, topic: str, workers: int, changes: Mapping[str, str] = MappingProxyType({})
+        self,
+        database: str,
+        topic: str,
+        workers: int,
+        changes: Mapping[str, str] = MappingProxyType({}),
+        command: Sequence[str] = COMMAND,
     ) -> ConsumerProcess:
         group = {"LAMBDA_KAFKA_GROUP": database}
         return ConsumerProcess(
-            self.environment(database), self.kafka.bootstrap_servers, topic, workers, {**group, **changes}
+            self.environment(database), self.kafka.bootstrap_servers, topic, workers, {**group, **changes}, command
         )
 
 

@@ -1,0 +1,29 @@
+"""`lambda-app` without the speed layer, to see what that costs. Nothing of this is in the product.
+
+python -m tests.benchmark.without_aggregates consume
+"""
+
+from collections.abc import Sequence
+
+from lambda_app import cli, storage
+from lambda_app.core import columns
+from lambda_app.core.stats import Key, Stat, Stats
+
+_NOTHING = Stat(0, 0, 0, 0, 0, 0)
+
+
+def only_minutes(minutes: Sequence[str], *_: Sequence[str]) -> Stats:
+    """In place of the aggregates: of which minutes the rows are must be known all the same."""
+    keys: set[Key] = {(minute, "", "") for minute in set(minutes)}
+    return dict.fromkeys(keys, _NOTHING)
+
+
+def main() -> None:
+    # Before the modules that take the function over by name.
+    columns.aggregate_columns = only_minutes  # type: ignore[assignment]
+    storage.record_stats = lambda *_: None  # type: ignore[assignment]
+    cli.main()
+
+
+if __name__ == "__main__":
+    main()
