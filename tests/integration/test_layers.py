@@ -89,7 +89,10 @@ class Layers(RuleBasedStateMachine):
     @initialize(place=st.sampled_from(list(PLACES)))
     def begin(self, place: str) -> None:
         self.place = PLACES[place]
-        self.query("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE usename LIKE 'lambda_%'")
+        self.query(
+            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND usename LIKE 'lambda_%'"
+        )
         self.query(f"ALTER DATABASE {self.database.name} SET timezone = '{self.place.zone.key}'")
         self.query(_EMPTY_TABLES)
         with closing(db.connect(db.STREAM)) as connection, db.transaction(connection):
@@ -266,7 +269,7 @@ BEGIN
         EXECUTE 'DROP TABLE ' || name;
     END LOOP;
     TRUNCATE lambda.stream_offsets, lambda.stream_gaps, lambda.dead_letters, lambda.batch_jobs, lambda.speed_stats,
-    lambda.batch_stats, lambda.batch_days, lambda.batch_day_stats, lambda.batch_top_accounts;
+    lambda.batch_stats, lambda.batch_days, lambda.batch_day_stats, lambda.batch_top_accounts RESTART IDENTITY;
 END
 $$
 """
