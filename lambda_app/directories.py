@@ -14,7 +14,7 @@ def make_directory(directory: Path) -> None:
     """Makes a directory, as its parent's owner would."""
     if directory.is_dir():
         return
-    directory.mkdir(mode=0o750, parents=True)
+    directory.mkdir(mode=0o750, parents=True, exist_ok=True)
     if os.geteuid() == 0:
         # Run by hand as root: the unit's user must still be able to write here.
         owner = directory.parent.stat()

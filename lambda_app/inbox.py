@@ -40,16 +40,20 @@ def register_files(connection: Connection, directory: Path, clock: Clock, quiet_
     pending = []
     for path in _complete_files(directory / INBOX, clock, quiet_seconds):
         try:
-            job_id = _register(connection, directory, path, _hash(path))
+            content_hash = _hash(path)
         except FileNotFoundError:
-            # Someone else has claimed it, or taken it away.
             continue
         except OSError as error:
             # Left where it is, it would come up again at once, and for ever.
             logger.error("%s is no file that can be read, and goes to %s/: %s", path, FAILED, error)  # noqa: TRY400
             move(path, directory / FAILED / path.name)
-        else:
-            pending += [job_id] if job_id else []
+            continue
+        try:
+            job_id = _register(connection, directory, path, content_hash)
+        except FileNotFoundError:
+            # Someone else has claimed it meanwhile.
+            continue
+        pending += [job_id] if job_id else []
     return pending
 
 
