@@ -164,8 +164,11 @@ class BatchRun:
         store = Store(connection, BATCH_SHARD)
         with closing(_connect()) as partition_maker, store.transaction():
             loaded = load_file(store, partition_maker, path, job.file or path.name, job.job_id, self._clock.now())
-            if job.content_hash:
-                inbox.check_content(path, bytes(job.content_hash))
+            if job.content_hash and loaded.content_hash != bytes(job.content_hash):
+                raise InvalidFile(
+                    "it was changed after it had been registered: write under another name, and rename to *.csv when"
+                    " complete"
+                )
             _query(
                 connection,
                 "complete_job",

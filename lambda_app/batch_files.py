@@ -4,13 +4,17 @@ Memory stays bounded whatever the size of a file.
 """
 
 import csv
+import hashlib
 import os
+import sys
+from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
+from typing import BinaryIO
 from zoneinfo import ZoneInfo
 
 from lambda_app import settings
@@ -22,9 +26,9 @@ from lambda_app.directories import make_directory, sync_directory
 from lambda_app.errors import InvalidFile
 from lambda_app.storage import DeadLetter, Store, ensure_partitions, record_dead_letters
 
-# Longer lines are read in pieces of this size, which no row survives.
-LONGEST_LINE_BYTES = 1024 * 1024
 INGESTION_TYPE = "BATCH"
+# So often Python looks whether its other thread has something to do: each answer of PostgreSQL's waits for it.
+SWITCH_SECONDS = 0.0002
 
 COLUMNS = (
     "transaction_id",
@@ -41,13 +45,14 @@ COLUMNS = (
 
 @dataclass
 class LoadedFile:
-    """What became of a file's records, and the columns that its header names."""
+    """What became of a file's records, the columns that its header names, and what identifies the bytes read."""
 
     read: int = 0
     loaded: int = 0
     duplicate: int = 0
     rejected: int = 0
     header: Sequence[str] = ()
+    content_hash: bytes = b""
 
 
 def load_file(
@@ -58,21 +63,42 @@ def load_file(
     While some rows are stored, the next are read. Partitions are made on a connection of their own and at once, so that
     no other program waits for a long load. Raises InvalidFile when the header is of no use or every line is bad.
     """
+    sys.setswitchinterval(SWITCH_SECONDS)
     loader = _Loader(store, partition_maker, name, job_id)
-    with path.open("rb") as file, ThreadPoolExecutor(max_workers=1, thread_name_prefix="loader") as thread:
-        source = CsvFile(iter(partial(file.readline, LONGEST_LINE_BYTES), b""), job_id, INGESTION_TYPE)
-        in_flight: Future[None] | None = None
+    with path.open("rb") as opened, ThreadPoolExecutor(max_workers=1, thread_name_prefix="loader") as thread:
+        file = _HashedFile(opened)
+        source = CsvFile(file, job_id, INGESTION_TYPE)
+        in_flight: deque[Future[None]] = deque()
         for piece in source.pieces(now, settings.BATCH_CHUNK_ROWS):
-            if in_flight:
-                in_flight.result()
-            in_flight = thread.submit(loader.store, piece)
-        if in_flight:
-            in_flight.result()
+            in_flight.append(thread.submit(loader.store, piece))
+            if len(in_flight) > settings.BATCH_CHUNKS_AHEAD:
+                in_flight.popleft().result()
+        for each in in_flight:
+            each.result()
     loaded = loader.loaded
     if loaded.read and loaded.read == loaded.rejected:
         raise InvalidFile(f"each of its {loaded.read:,} records is bad; {loader.first_reason}")
     loaded.header = source.header
+    loaded.content_hash = file.sha256.digest()
     return loaded
+
+
+class _HashedFile:
+    """A file, and the SHA-256 of what was read of it."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.sha256 = hashlib.sha256()
+
+    def read(self, size: int) -> bytes:
+        return self._hashed(self._file.read(size))
+
+    def readline(self, size: int) -> bytes:
+        return self._hashed(self._file.readline(size))
+
+    def _hashed(self, content: bytes) -> bytes:
+        self.sha256.update(content)
+        return content
 
 
 class _Loader:

@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 import psycopg2
 import psycopg2.errors
-from psycopg2.extensions import TRANSACTION_STATUS_IDLE, connection
+from psycopg2.extensions import connection
 from psycopg2.extras import execute_values
 
 from lambda_app import settings
@@ -41,7 +41,7 @@ Error = psycopg2.Error
 
 _ARRAY_SPECIAL = re.compile(r'(["\\])')
 _ESCAPED = r"\\\1"
-_COPY_BUFFER_BYTES = 1024 * 1024
+_COPY_BUFFER_BYTES = 256 * 1024
 _REFUSALS = re.compile(
     r"authentication failed|no password supplied|no pg_hba\.conf entry"
     r"|role .* does not exist|database .* does not exist|permission denied",
@@ -148,15 +148,16 @@ def array_literal(values: Iterable[str | int | None]) -> str:
     >>> print(array_literal(["a", None, 'b"']), array_literal([1, 2]))
     {"a",NULL,"b\\""} {1,2}
     """
-    elements = [
-        "NULL"
-        if value is None
-        else str(value)
-        if isinstance(value, int)
-        else f'"{_ARRAY_SPECIAL.sub(_ESCAPED, value)}"'
-        for value in values
-    ]
-    return "{" + ",".join(elements) + "}"
+    values = list(values)
+    # Most columns hold few values many times.
+    elements = {value: _array_element(value) for value in set(values)}
+    return "{" + ",".join([elements[value] for value in values]) + "}"
+
+
+def _array_element(value: str | int | None) -> str:
+    if value is None:
+        return "NULL"
+    return str(value) if isinstance(value, int) else f'"{_ARRAY_SPECIAL.sub(_ESCAPED, value)}"'
 
 
 @contextmanager
@@ -184,11 +185,6 @@ def time_zone_name(connection: Connection) -> str:
     """The zone that cuts the days: the database's own setting, which no client may have overridden."""
     rows = fetch_all(connection, "SELECT lambda.time_zone()")
     return str(rows[0][0])
-
-
-def is_idle(connection: Connection) -> bool:
-    """Whether no transaction is open."""
-    return connection.info.transaction_status == TRANSACTION_STATUS_IDLE
 
 
 def _roll_back(connection: Connection) -> None:

@@ -17,7 +17,6 @@ from lambda_app.clock import Clock
 from lambda_app.core.schedule import JobStatus
 from lambda_app.database import Connection, fetch_all, queries, transaction
 from lambda_app.directories import CLAIMED, DONE, FAILED, INBOX, make_directory, move
-from lambda_app.errors import InvalidFile
 
 logger = logging.getLogger(__name__)
 
@@ -74,14 +73,6 @@ def tidy(connection: Connection, directory: Path) -> None:
         return
     for job_id, status, name in _query(connection, "ended_jobs", job_ids=list(claimed)):
         put_away(directory, status, job_id, name)
-
-
-def check_content(path: Path, content_hash: bytes) -> None:
-    """Raises InvalidFile when a file is not the one that was registered."""
-    if _hash(path) != content_hash:
-        raise InvalidFile(
-            "it was changed after it had been registered: write under another name, and rename to *.csv when complete"
-        )
 
 
 def _complete_files(inbox: Path, clock: Clock, quiet_seconds: float) -> Iterator[Path]:

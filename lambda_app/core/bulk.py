@@ -19,14 +19,13 @@ from lambda_app.core.columns import (
     time_columns,
 )
 from lambda_app.core.copy_text import BOOLEANS, NULL, encode_row, escape
+from lambda_app.core.halving import by_halves
 from lambda_app.core.message import MAX_LENGTHS, NUMBER_DECODER, parse_message
 from lambda_app.core.rows import Rows
 from lambda_app.errors import InvalidMessage
 
 # So many at once: what is made on the way still is in the processor's cache when it is used.
 _PIECE = 1000
-# Fewer than these are judged one by one.
-_FEW = 32
 
 # What a message with a fault raises here, before `parse_message` says which fault.
 _FAULTS = (msgspec.MsgspecError, UnicodeError, RecursionError, InvalidMessage, TypeError)
@@ -48,8 +47,23 @@ def encode_messages(
 ) -> Encoded:
     """Rows of the valid ones, reasons for the others, in their order; places count from `first_place`."""
     encoded = Encoded()
+
+    def encode_all(start: int, end: int) -> None:
+        encoded.rows += _encode_valid(values[start:end], ingestion_type, now)
+        encoded.places += range(first_place + start, first_place + end)
+
+    def encode_each(start: int, end: int) -> None:
+        for place in range(start, end):
+            try:
+                row = parse_message(values[place], now)
+            except InvalidMessage as error:
+                encoded.rejected.append((first_place + place, str(error)))
+            else:
+                encoded.rows += Rows.of([encode_row(row, ingestion_type)])
+                encoded.places.append(first_place + place)
+
     for start in range(0, len(values), _PIECE):
-        _encode(values[start : start + _PIECE], ingestion_type, now, first_place + start, encoded)
+        by_halves(start, min(start + _PIECE, len(values)), encode_all, encode_each, _FAULTS)
     return encoded
 
 
@@ -69,35 +83,6 @@ class _Fields(msgspec.Struct, gc=False):
 
 
 _decode = msgspec.json.Decoder(_Fields).decode
-
-
-def _encode(
-    values: Sequence[bytes | None], ingestion_type: str, now: datetime, first_place: int, encoded: Encoded
-) -> None:
-    try:
-        encoded.rows += _encode_valid(values, ingestion_type, now)
-        encoded.places += range(first_place, first_place + len(values))
-    except _FAULTS:
-        if len(values) <= _FEW:
-            _encode_each(values, ingestion_type, now, first_place, encoded)
-        else:
-            middle = len(values) // 2
-            _encode(values[:middle], ingestion_type, now, first_place, encoded)
-            _encode(values[middle:], ingestion_type, now, first_place + middle, encoded)
-
-
-def _encode_each(
-    values: Sequence[bytes | None], ingestion_type: str, now: datetime, first_place: int, encoded: Encoded
-) -> None:
-    lines = []
-    for place, value in enumerate(values, first_place):
-        try:
-            lines.append(encode_row(parse_message(value, now), ingestion_type))
-        except InvalidMessage as error:
-            encoded.rejected.append((place, str(error)))
-        else:
-            encoded.places.append(place)
-    encoded.rows += Rows.of(lines)
 
 
 def _encode_valid(values: Sequence[Any], ingestion_type: str, now: datetime) -> Rows:

@@ -30,7 +30,8 @@ _CLOCK = r"\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?"
 _TIMES = re.compile(rf"(?:{_CLOCK}(?:Z|\+00:00)\n)*", re.ASCII)
 _TIMES_WITHOUT_ZONE = re.compile(rf"(?:{_CLOCK}\n)*", re.ASCII)
 # What has a meaning in COPY's text; and NUL, which has no place in it.
-SPECIAL = re.compile(r"[\\\x08\t\n\x0b\x0c\r\0]")
+_SPECIAL_CHARACTERS = "\\\b\t\n\v\f\r\0"
+SPECIAL = re.compile(f"[{re.escape(_SPECIAL_CHARACTERS)}]")
 
 
 def text_column(name: str, texts: Sequence[str], is_required: bool) -> Sequence[str]:
@@ -43,8 +44,8 @@ def text_column(name: str, texts: Sequence[str], is_required: bool) -> Sequence[
             text.encode()
         except UnicodeEncodeError as error:
             raise InvalidMessage(f"a text of {name} holds a lone surrogate") from error
-    # Quicker than the expression, which has the last word.
-    if ("\\" in text or not text.isprintable()) and SPECIAL.search(text):
+    # Quicker than one expression.
+    if any(character in text for character in _SPECIAL_CHARACTERS):
         if "\0" in text:
             raise InvalidMessage(f"a text of {name} holds a NUL character")
         texts = [escape(each) for each in texts]
@@ -66,11 +67,12 @@ def time_columns(times: Sequence[str], now: datetime) -> tuple[Sequence[str], Se
             return times, [time[:MINUTE_LENGTH] for time in times]
     minutes = [time[:MINUTE_LENGTH] for time in times]
     # Every day must be a real one; the few rows of the last minute are judged one by one.
-    days = {minute[:10] for minute in set(minutes)}
+    distinct = set(minutes)
+    days = {minute[:10] for minute in distinct}
     if (
         not _are_days(days)
         or min(days) < f"{EARLIEST:%Y-%m-%d}"
-        or max(minutes) >= f"{now + LATEST_AHEAD:%Y-%m-%dT%H:%M}"
+        or max(distinct) >= f"{now + LATEST_AHEAD:%Y-%m-%dT%H:%M}"
     ):
         raise InvalidMessage("a time is out of range")
     return times, minutes

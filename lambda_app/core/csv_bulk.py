@@ -1,6 +1,6 @@
 """CSV records into rows, many at once: what `parse_record` says of each, several times as fast."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -14,15 +14,12 @@ from lambda_app.core.columns import (
     time_columns,
 )
 from lambda_app.core.copy_text import BOOLEANS, COLUMNS, NULL, encode_row, escape
-from lambda_app.core.csv_records import Block, Records, RejectedLine
+from lambda_app.core.csv_columns import split_columns
+from lambda_app.core.csv_records import BinaryFile, Block, Records, RejectedLine
 from lambda_app.core.csv_rows import parse_header, parse_number, parse_record
+from lambda_app.core.halving import by_halves
 from lambda_app.core.rows import Rows
 from lambda_app.errors import InvalidMessage
-
-# So many at once: what is made on the way still is in the processor's cache when it is used.
-_PIECE = 1000
-# Fewer than these are judged one by one.
-_FEW = 32
 
 _BOOLEAN_COLUMN = {"": NULL} | {text: BOOLEANS[value] for text, value in csv_rows.BOOLEANS.items()}
 
@@ -44,59 +41,67 @@ class Piece:
 class CsvFile:
     """A file's rows, piece by piece: memory stays flat."""
 
-    def __init__(self, lines: Iterable[bytes], job_id: str, ingestion_type: str) -> None:
-        """`lines` with their ends. Raises InvalidFile when the header is missing or lacks a required column."""
-        self._records = Records(lines)
+    def __init__(self, file: BinaryFile, job_id: str, ingestion_type: str) -> None:
+        """Raises InvalidFile when the header is missing or lacks a required column."""
+        self._records = Records(file)
         self.header = parse_header(self._records.take(1))
         self._job_id = job_id
         self._ingestion_type = ingestion_type
 
     def pieces(self, now: datetime, size: int) -> Iterator[Piece]:
-        """All that follows the header, up to `size` records a piece."""
-        while not self._records.is_over():
+        """All that follows the header, some `size` records a piece."""
+        while self._records.peek():
             piece = Piece()
-            for _ in range(0, size, _PIECE):
-                block = self._records.take(min(_PIECE, size))
-                piece.rejected += block.rejected
-                self._encode(block, now, piece)
+            while len(piece) < size and (block := self._records.peek()):
+                self._add_block(block, now, piece)
             if len(piece):
                 piece.rejected.sort(key=lambda each: each.line)
                 yield piece
 
-    def _encode(self, block: Block, now: datetime, piece: Piece) -> None:
-        if not block.records:
-            return
-        try:
-            piece.rows += self._encode_valid(block.records, now)
-        except InvalidMessage:
-            if len(block.records) <= _FEW:
-                self._encode_each(block, now, piece)
-                return
-            middle = len(block.records) // 2
-            for part in (slice(middle), slice(middle, None)):
-                self._encode(Block(block.lines[part], block.raws[part], block.records[part]), now, piece)
-        else:
-            piece.lines += block.lines
-            piece.raws += block.raws
-
-    def _encode_each(self, block: Block, now: datetime, piece: Piece) -> None:
-        encoded = []
-        for line, raw, record in zip(block.lines, block.raws, block.records, strict=True):
+    def _add_block(self, block: bytes, now: datetime, piece: Piece) -> None:
+        raws = block.splitlines(keepends=True)
+        columns = split_columns(block, len(raws), len(self.header))
+        if columns:
             try:
-                encoded.append(encode_row(parse_record(self.header, record, now, self._job_id), self._ingestion_type))
-            except InvalidMessage as error:
-                piece.rejected.append(RejectedLine(line, raw, str(error)))
+                rows = self._encode_valid(columns, now)
+            except InvalidMessage:
+                pass
             else:
-                piece.lines.append(line)
-                piece.raws.append(raw)
-        piece.rows += Rows.of(encoded)
+                piece.rows += rows
+                piece.lines += self._records.skip(len(rows))
+                piece.raws += raws
+                return
+        self._add_records(self._records.take(), now, piece)
 
-    def _encode_valid(self, records: Sequence[Sequence[str]], now: datetime) -> Rows:
-        """Rows of records that are all valid; raises InvalidMessage when one may not be."""
-        if set(map(len, records)) != {len(self.header)}:
-            raise InvalidMessage("a record has too few or too many fields")
-        given: Mapping[str, Sequence[str]] = dict(zip(self.header, zip(*records, strict=True), strict=True))
-        absent = [""] * len(records)
+    def _add_records(self, block: Block, now: datetime, piece: Piece) -> None:
+        def add_all(start: int, end: int) -> None:
+            records = block.records[start:end]
+            if set(map(len, records)) != {len(self.header)}:
+                raise InvalidMessage("a record has too few or too many fields")
+            piece.rows += self._encode_valid(list(zip(*records, strict=True)), now)
+            piece.lines += block.lines[start:end]
+            piece.raws += block.raws[start:end]
+
+        def add_each(start: int, end: int) -> None:
+            for place in range(start, end):
+                line, raw = block.lines[place], block.raws[place]
+                try:
+                    row = parse_record(self.header, block.records[place], now, self._job_id)
+                except InvalidMessage as error:
+                    piece.rejected.append(RejectedLine(line, raw, str(error)))
+                else:
+                    piece.rows += Rows.of([encode_row(row, self._ingestion_type)])
+                    piece.lines.append(line)
+                    piece.raws.append(raw)
+
+        piece.rejected += block.rejected
+        if block.records:
+            by_halves(0, len(block.records), add_all, add_each, (InvalidMessage,))
+
+    def _encode_valid(self, fields: Sequence[Sequence[str]], now: datetime) -> Rows:
+        """Rows of records that are all valid, given by column; raises InvalidMessage when one may not be."""
+        given: Mapping[str, Sequence[str]] = dict(zip(self.header, fields, strict=True))
+        absent = [""] * len(fields[0])
         times, minutes = time_columns(_either(given.get("event_time"), given.get("timestamp")), now)
         columns: dict[str, Sequence[str]] = {
             "event_time": times,
@@ -105,8 +110,8 @@ class CsvFile:
             "risk_score": risk_score_column(
                 [score or NULL for score in given.get("risk_score", absent)], partial(parse_number, "risk_score")
             ),
-            "job_id": [escape(self._job_id)] * len(records),
-            "ingestion_type": [f"{self._ingestion_type}\n"] * len(records),
+            "job_id": [escape(self._job_id)] * len(absent),
+            "ingestion_type": [f"{self._ingestion_type}\n"] * len(absent),
         }
         for name in ("transaction_id", "account_id", "transaction_type"):
             columns[name] = text_column(name, given[name], is_required=True)

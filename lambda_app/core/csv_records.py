@@ -1,9 +1,22 @@
-"""A CSV file's lines into records, many at once: memory stays flat, and each record knows its line and its bytes."""
+"""A CSV file into blocks of lines, and those into records: memory stays flat, each record knows its line and bytes."""
 
 import csv
-from collections.abc import Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from typing import Protocol
+
+# What is made of a block on the way still is in the processor's cache when it is used.
+_BLOCK_BYTES = 120 * 1024
+# Longer lines are read in pieces of this size, which no row survives.
+_LONGEST_LINE_BYTES = 1024 * 1024
+
+
+class BinaryFile(Protocol):
+    """What a file is read by."""
+
+    def read(self, size: int, /) -> bytes: ...
+    def readline(self, size: int, /) -> bytes: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,90 +32,74 @@ class RejectedLine:
 class Block:
     """Records that follow each other: the line where each begins, its bytes, its fields; and lines that are no CSV."""
 
-    lines: Sequence[int] = ()
-    raws: Sequence[bytes] = ()
-    records: Sequence[Sequence[str]] = ()
+    lines: list[int] = field(default_factory=list)
+    raws: list[bytes] = field(default_factory=list)
+    records: list[Sequence[str]] = field(default_factory=list)
     rejected: list[RejectedLine] = field(default_factory=list)
-
-    def __len__(self) -> int:
-        return len(self.lines) + len(self.rejected)
 
 
 class Records:
-    """Splits lines, given with their ends, into records; a quoted field may hold line breaks. Blank lines are left out.
+    """Where a file is read: `peek` at whole lines, then `skip` them or `take` their records."""
 
-    What is no UTF-8 becomes lone surrogates, which no field accepts.
-    """
-
-    def __init__(self, lines: Iterable[bytes]) -> None:
-        self._lines = iter(lines)
-        self._put_back: list[bytes] = []  # last in, first out
-        self._taken: list[bytes] = []
-        self._reader = csv.reader(self._decoded(), strict=True)
+    def __init__(self, file: BinaryFile) -> None:
+        self._file = file
+        self._peeked = b""
         self._line = 1
+        # While records are taken: lines to come, and those of the record at hand.
+        self._coming: deque[bytes] = deque()
+        self._taken: list[bytes] = []
 
-    def take(self, count: int) -> Block:
-        """Up to so many records; an empty block is the end, or nothing but blank lines so far: see `is_over`."""
-        self._taken = []
-        try:
-            records = list(islice(self._reader, count))
-        except csv.Error:
-            return self._take_one_by_one(count)
-        if len(self._taken) != len(records):
-            # Somewhere a record has more than one line.
-            return self._take_one_by_one(count)
-        first, self._line = self._line, self._line + len(records)
-        lines: Sequence[int] = range(first, self._line)
-        raws: Sequence[bytes] = self._taken
-        if not all(records):
-            kept = [index for index, record in enumerate(records) if record]
-            lines, raws = [lines[index] for index in kept], [raws[index] for index in kept]
-            records = [records[index] for index in kept]
-        return Block(lines, raws, records)
+    def peek(self) -> bytes:
+        """The next lines with their ends, many at once; empty at the end of the file."""
+        if not self._peeked:
+            block = self._file.read(_BLOCK_BYTES)
+            self._peeked = block if block.endswith(b"\n") else block + self._file.readline(_LONGEST_LINE_BYTES)
+        return self._peeked
 
-    def is_over(self) -> bool:
-        """Whether the last line was taken."""
-        line = self._next_line()
-        if line is None:
-            return True
-        self._put_back.append(line)
-        return False
+    def skip(self, count: int) -> range:
+        """Passes over what was peeked at, so many lines; gives their numbers."""
+        first, self._line, self._peeked = self._line, self._line + count, b""
+        return range(first, self._line)
 
-    def _take_one_by_one(self, count: int) -> Block:
-        self._begin_again_at(self._taken)
-        lines, raws, records, rejected = [], [], [], []
-        for _ in range(count):
+    def take(self, limit: int | None = None) -> Block:
+        """The records that begin in what `peek` shows, up to `limit`; blank lines are left out.
+
+        A quoted field may hold line breaks. What is no UTF-8 becomes lone surrogates, which no field accepts.
+        """
+        self._coming = deque(line + b"\n" for line in self.peek().split(b"\n"))
+        # What follows the last line break is no line when it is empty, and has none otherwise.
+        last = self._coming.pop().removesuffix(b"\n")
+        self._coming += [last] if last else []
+        block = Block()
+        reader = self._reader()
+        while self._coming and (limit is None or len(block.lines) + len(block.rejected) < limit):
             self._taken = []
             try:
-                record = next(self._reader, None)
+                record = next(reader)
             except csv.Error as error:
-                rejected.append(self._reject_first_line(f"not CSV: {error}"))
+                block.rejected.append(self._reject_first_line(f"not CSV: {error}"))
+                reader = self._reader()
                 continue
-            if record is None:
-                break
             if record:
-                lines.append(self._line)
-                raws.append(b"".join(self._taken))
-                records.append(record)
+                block.lines.append(self._line)
+                block.raws.append(b"".join(self._taken))
+                block.records.append(record)
             self._line += len(self._taken)
-        return Block(lines, raws, records, rejected)
+        self._peeked = b"".join(self._coming)
+        return block
 
     def _reject_first_line(self, reason: str) -> RejectedLine:
         """An open quote swallows what follows: blame its own line alone and read the others again."""
         first, *others = self._taken
-        self._begin_again_at(others)
+        self._coming.extendleft(reversed(others))
         rejected = RejectedLine(self._line, first, reason)
         self._line += 1
         return rejected
 
-    def _begin_again_at(self, lines: Sequence[bytes]) -> None:
-        self._put_back += reversed(lines)
-        self._reader = csv.reader(self._decoded(), strict=True)
+    def _reader(self) -> Iterator[list[str]]:
+        return csv.reader(self._decoded(), strict=True)
 
     def _decoded(self) -> Iterator[str]:
-        while (line := self._next_line()) is not None:
+        while line := self._coming.popleft() if self._coming else self._file.readline(_LONGEST_LINE_BYTES):
             self._taken.append(line)
             yield line.decode("utf-8", "surrogateescape")
-
-    def _next_line(self) -> bytes | None:
-        return self._put_back.pop() if self._put_back else next(self._lines, None)

@@ -229,7 +229,7 @@ def test_file_that_changes_after_it_was_registered_is_refused(database, environm
         ("run", "storage store_chunk after"),
         ("run", "storage record_stats before"),
         ("run", "storage record_stats after"),
-        ("run", "inbox check_content after"),
+        ("run", "batch load_file after"),
         ("run", "inbox put_away before"),
         ("run", "inbox move after"),
     ],
