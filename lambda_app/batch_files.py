@@ -4,12 +4,10 @@ Memory stays bounded whatever the size of a file.
 """
 
 import csv
+import gc
 import hashlib
 import os
-import sys
-from collections import deque
-from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
@@ -21,14 +19,15 @@ from lambda_app import settings
 from lambda_app.core.csv_bulk import CsvFile, Piece
 from lambda_app.core.csv_records import RejectedLine
 from lambda_app.core.generator import GeneratedTransaction, Pools, draw_pools, generate_day
-from lambda_app.database import Connection, transaction
+from lambda_app.core.rows import Rows
+from lambda_app.database import Connection
 from lambda_app.directories import make_directory, sync_directory
 from lambda_app.errors import InvalidFile
-from lambda_app.storage import DeadLetter, Store, ensure_partitions, record_dead_letters
+from lambda_app.storage import DeadLetter, Partitions, Store, StoreResult, record_dead_letters
 
 INGESTION_TYPE = "BATCH"
-# So often Python looks whether its other thread has something to do: each answer of PostgreSQL's waits for it.
-SWITCH_SECONDS = 0.0002
+# Rows are no garbage while they wait, and hold no cycles: Python need not look for any that often.
+GC_THRESHOLD = 100_000
 
 COLUMNS = (
     "transaction_id",
@@ -60,21 +59,15 @@ def load_file(
 ) -> LoadedFile:
     """Stores the file's rows, and its bad lines as dead letters of the file `name`, inside the store's transaction.
 
-    While some rows are stored, the next are read. Partitions are made on a connection of their own and at once, so that
-    no other program waits for a long load. Raises InvalidFile when the header is of no use or every line is bad.
+    Partitions are made on a connection of their own and at once, so that no other program waits for a long load.
+    Raises InvalidFile when the header is of no use or every line is bad.
     """
-    sys.setswitchinterval(SWITCH_SECONDS)
+    gc.set_threshold(GC_THRESHOLD)
     loader = _Loader(store, partition_maker, name, job_id)
-    with path.open("rb") as opened, ThreadPoolExecutor(max_workers=1, thread_name_prefix="loader") as thread:
+    with path.open("rb") as opened:
         file = _HashedFile(opened)
         source = CsvFile(file, job_id, INGESTION_TYPE)
-        in_flight: deque[Future[None]] = deque()
-        for piece in source.pieces(now, settings.BATCH_CHUNK_ROWS):
-            in_flight.append(thread.submit(loader.store, piece))
-            if len(in_flight) > settings.BATCH_CHUNKS_AHEAD:
-                in_flight.popleft().result()
-        for each in in_flight:
-            each.result()
+        loader.load(source.pieces(now))
     loaded = loader.loaded
     if loaded.read and loaded.read == loaded.rejected:
         raise InvalidFile(f"each of its {loaded.read:,} records is bad; {loader.first_reason}")
@@ -102,37 +95,50 @@ class _HashedFile:
 
 
 class _Loader:
-    """Stores a file piece by piece."""
+    """Stores a file chunk by chunk; a chunk is stored while it is read."""
 
     def __init__(self, store: Store, partition_maker: Connection, name: str, job_id: str) -> None:
         self.loaded = LoadedFile()
         self.first_reason = ""
         self._store = store
-        self._partition_maker = partition_maker
+        self._partitions = Partitions(partition_maker, store.days)
         self._name = name
         self._job_id = job_id
-        self._known_days: set[date] = set()
+        self._next: Piece | None = None
 
-    def store(self, piece: Piece) -> None:
-        days = self._store.days.of(piece.rows.minutes()) - self._known_days
-        if days:
-            with transaction(self._partition_maker):
-                ensure_partitions(self._partition_maker, days)
-            self._known_days |= days
-        # Where some rows are stored already, there are more: no need to find out each time.
-        result = self._store.add(piece.rows, expect_duplicates=self.loaded.duplicate > 0)
-        rejected = piece.rejected + [
-            RejectedLine(piece.lines[refusal.index], piece.raws[refusal.index], refusal.reason)
-            for refusal in result.refused
-        ]
-        rejected.sort(key=lambda each: each.line)
+    def load(self, pieces: Iterator[Piece]) -> None:
+        self._next = next(pieces, None)
+        while self._next is not None:
+            self._partitions.ensure(self._next.rows)
+            chunk: list[Piece] = []
+            # Where some rows are stored already, there are more: no need to find out each time.
+            result = self._store.add_while_read(self._read_chunk(pieces, chunk), self.loaded.duplicate > 0)
+            self._account(chunk, result)
+
+    def _read_chunk(self, pieces: Iterator[Piece], chunk: list[Piece]) -> Iterator[Rows]:
+        """Gives the rows of pieces that it adds to the chunk, up to one that needs another partition."""
+        size = 0
+        while self._next is not None and not self._partitions.lack(self._next.rows):
+            chunk.append(self._next)
+            size += len(self._next)
+            yield self._next.rows
+            self._next = next(pieces, None)
+            if size >= settings.BATCH_CHUNK_ROWS:
+                return
+
+    def _account(self, chunk: Sequence[Piece], result: StoreResult) -> None:
+        rejected = [each for piece in chunk for each in piece.rejected]
+        if result.refused:
+            origins = [origin for piece in chunk for origin in zip(piece.lines, piece.raws, strict=True)]
+            rejected += [RejectedLine(*origins[refusal.index], refusal.reason) for refusal in result.refused]
+            rejected.sort(key=lambda each: each.line)
         letters = [
             DeadLetter(each.reason, each.raw, file=self._name, line=each.line, job_id=self._job_id) for each in rejected
         ]
         record_dead_letters(self._store.connection, letters)
         if rejected and not self.first_reason:
             self.first_reason = f"the first, in line {rejected[0].line}: {rejected[0].reason}"
-        self.loaded.read += len(piece)
+        self.loaded.read += sum(map(len, chunk))
         self.loaded.loaded += result.stored
         self.loaded.duplicate += result.duplicate
         self.loaded.rejected += len(rejected)

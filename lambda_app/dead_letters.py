@@ -22,7 +22,7 @@ from lambda_app.core.dead_letters import EXAMPLE, like_pattern, reason_kind
 from lambda_app.core.rows import Rows
 from lambda_app.database import Connection, queries, transaction
 from lambda_app.errors import DatabaseUnavailable, InvalidMessage, LambdaError
-from lambda_app.storage import RETRY_SHARD, Store, ensure_partitions
+from lambda_app.storage import RETRY_SHARD, Partitions, Store
 
 logger = logging.getLogger(__name__)
 
@@ -139,19 +139,20 @@ class Retry:
     def _run(self) -> Iterator[int]:
         with closing(_connect()) as connection, closing(_connect()) as partition_maker:
             store = Store(connection, RETRY_SHARD)
-            while tried := self._retry_some(store, partition_maker):
+            partitions = Partitions(partition_maker, store.days)
+            while tried := self._retry_some(store, partitions):
                 yield tried
             self._count_left_out(connection)
 
-    def _retry_some(self, store: Store, partition_maker: Connection) -> int:
+    def _retry_some(self, store: Store, partitions: Partitions) -> int:
         letters: list[Letter] = []
         try:
             with store.transaction():
                 letters = self._lock_next(store.connection)
-                resolutions, reasons = self._store_letters(store, partition_maker, letters)
+                resolutions, reasons = self._store_letters(store, partitions, letters)
         except (DatabaseUnavailable, database.Error) as error:
             # An outage breaks a connection; what PostgreSQL says on whole ones is about these letters.
-            if store.connection.closed or partition_maker.closed or not letters:
+            if store.connection.closed or partitions.connection.closed or not letters:
                 raise
             cause = str(error.__cause__ or error).partition("\n")[0]
             resolutions, reasons = {}, [f"PostgreSQL refuses it with its neighbours: {cause}"] * len(letters)
@@ -175,13 +176,12 @@ class Retry:
         ]
 
     def _store_letters(
-        self, store: Store, partition_maker: Connection, letters: Sequence[Letter]
+        self, store: Store, partitions: Partitions, letters: Sequence[Letter]
     ) -> tuple[dict[int, str], list[str]]:
         """Stores what is valid; gives the resolutions by id, and the reasons of the others."""
         letters = sorted(letters, key=lambda letter: not letter.is_message)
         encoded = _encode(letters, _headers(store.connection, letters), self._clock.now())
-        with transaction(partition_maker):
-            ensure_partitions(partition_maker, store.days.of(encoded.rows.minutes()))
+        partitions.ensure(encoded.rows)
         # Where some rows are stored already, there are more: no need to find out each time.
         result = store.add(encoded.rows, expect_duplicates=self.duplicate > 0)
         fates = ["stored"] * len(encoded.places)

@@ -47,9 +47,7 @@ PRODUCE_STALL_SECONDS = 10.0
 PRODUCE_DRAIN_SECONDS = 15.0
 # Rows of a generated file.
 BATCH_FILE_ROWS = 10_000
-BATCH_CHUNK_ROWS = 20_000
-# Chunks that are read and wait to be stored.
-BATCH_CHUNKS_AHEAD = 2
+BATCH_CHUNK_ROWS = 100_000
 # A file of the inbox that has not changed for so long is complete; one that still changes after three times as long is
 # left for the next run.
 INBOX_QUIET_SECONDS = 5.0

@@ -11,30 +11,29 @@ from typing import cast
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from lambda_app.core.copy_text import COLUMNS, unescape
+from lambda_app.core.copy_text import COLUMNS
 from lambda_app.core.days import Days
 from lambda_app.core.rows import Rows
-from lambda_app.core.stats import Stat, Stats, aggregate_lines, merge
+from lambda_app.core.stats import Stats, aggregate_lines
 from lambda_app.database import (
     Connection,
     UndefinedTable,
     ValueRefused,
-    array_literal,
     copy_in,
+    copy_parts,
     fetch_all,
     insert_many,
     queries,
     savepoint,
     transaction,
 )
+from lambda_app.speed_layer import SpeedLayer
 
 # 2000-01-01 in UTC is still the day before in the west.
 _FIRST_DAY = date(1999, 12, 31)
 # The shards of the speed layer: workers of the stream have 1 and up.
 BATCH_SHARD = 0
 RETRY_SHARD = -1
-# Keys of aggregates that wait for the commit: one upsert for many rows, and memory stays bounded.
-_GATHERED_STATS = 50_000
 
 
 @dataclass(frozen=True)
@@ -94,29 +93,56 @@ class Store:
     def __init__(self, connection: Connection, shard: int) -> None:
         self.connection = connection
         self.days = Days(session_zone(connection))
-        self._shard = shard
-        self._stats: Stats = {}
+        self._speed_layer = SpeedLayer(connection, self.days, shard)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Commits at the end, with the aggregates of what was added; rolls back on an exception."""
-        self._stats = {}
+        self._speed_layer.reset()
         with transaction(self.connection):
             yield
-            self._record_stats()
+            self._speed_layer.flush()
 
     def add(self, rows: Rows, expect_duplicates: bool = False) -> StoreResult:
         """Stores rows, inside `transaction`."""
         result = store_chunk(self.connection, rows, self.days, expect_duplicates)
-        merge(self._stats, result.stats)
-        if len(self._stats) > _GATHERED_STATS:
-            self._record_stats()
+        self._speed_layer.add(result.stats)
         return result
 
-    def _record_stats(self) -> None:
-        if self._stats:
-            record_stats(self.connection, self._stats, self.days, self._shard)
-        self._stats = {}
+    def add_while_read(self, parts: Iterable[Rows], expect_duplicates: bool = False) -> StoreResult:
+        """Stores rows, inside `transaction`: PostgreSQL does some while the iterator reads the next.
+
+        Their partitions are there already: a COPY does not see one that is made after its start.
+        """
+        rows = Rows()
+        parts = _gathered(parts, rows)
+        if not expect_duplicates and _copy_while_read(self.connection, parts):
+            self._speed_layer.add(rows.stats)
+            return StoreResult(len(rows), stats=rows.stats)
+        for _ in parts:
+            pass
+        return self.add(rows, expect_duplicates=True)
+
+
+class Partitions:
+    """Makes the partitions of rows to come, on a connection of its own or between two transactions."""
+
+    def __init__(self, connection: Connection, days: Days) -> None:
+        self.connection = connection
+        self._days = days
+        self._known: set[date] = set()
+
+    def lack(self, rows: Rows) -> set[date]:
+        """Days of these rows that it has not made sure of."""
+        return self._days.of(rows.minutes()) - self._known
+
+    def ensure(self, rows: Rows) -> None:
+        """Makes those that are missing, and commits: other makers of partitions wait."""
+        days = self.lack(rows)
+        if days:
+            with transaction(self.connection):
+                ensure_partitions(self.connection, days)
+            self._known |= days
 
 
 def store_chunk(connection: Connection, rows: Rows, days: Days, expect_duplicates: bool = False) -> StoreResult:
@@ -133,28 +159,6 @@ def store_chunk(connection: Connection, rows: Rows, days: Days, expect_duplicate
     absent = {*result.duplicates, *(refusal.index for refusal in result.refused)}
     stored = [line for index, line in enumerate(rows.lines) if index not in absent]
     return replace(result, stats=aggregate_lines(stored))
-
-
-def record_stats(connection: Connection, stats: Stats, days: Days, shard: int) -> None:
-    """Adds aggregates to a shard of the speed layer, in the transaction that stores their rows.
-
-    Waits for a recompute that takes its snapshot of one of their days: those rows and their aggregates come after it.
-    """
-    keys = sorted(stats)
-    minutes, categories, types = zip(*keys, strict=True)
-    columns = dict(zip(Stat._fields, zip(*(stats[key] for key in keys), strict=True), strict=True))
-    fetch_all(connection, queries("storage")["lock_days"], {"days": sorted(days.of(minutes))})
-    fetch_all(
-        connection,
-        queries("storage")["upsert_stats"],
-        {
-            "shard": shard,
-            "minutes": array_literal([minute + "Z" for minute in minutes]),
-            "categories": array_literal(map(unescape, categories)),
-            "types": array_literal(map(unescape, types)),
-            **{name: array_literal(values) for name, values in columns.items()},
-        },
-    )
 
 
 def ensure_partitions(connection: Connection, days: Iterable[date]) -> None:
@@ -232,6 +236,23 @@ def _store_halves(connection: Connection, lines: Sequence[str], days: Iterable[d
         left.duplicates + tuple(middle + index for index in right.duplicates),
         left.refused + tuple(Refusal(middle + refusal.index, refusal.reason) for refusal in right.refused),
     )
+
+
+def _gathered(parts: Iterable[Rows], rows: Rows) -> Iterator[Rows]:
+    for part in parts:
+        rows += part
+        yield part
+
+
+def _copy_while_read(connection: Connection, parts: Iterable[Rows]) -> bool:
+    """Whether all could be stored, none of them otherwise."""
+    try:
+        with savepoint(connection):
+            texts = ("".join(sorted(part.lines)).encode() for part in parts)
+            copy_parts(connection, "lambda.transactions", COLUMNS, texts)
+    except ValueRefused:
+        return False
+    return True
 
 
 def _copy(connection: Connection, table: str, lines: Iterable[str]) -> None:

@@ -5,13 +5,12 @@ from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
 from dataclasses import dataclass
-from datetime import date
 from uuid import UUID
 
 from lambda_app import database, positions, settings, storage
 from lambda_app.chunk import Chunk
 from lambda_app.database import Connection
-from lambda_app.storage import Store
+from lambda_app.storage import Partitions, Store
 
 SERVER_SETTINGS = {
     # A worker that is stopped in the middle of a chunk must not keep its rows locked for the next ...
@@ -48,7 +47,7 @@ class Writer:
         self.connection: Connection = database.connect(database.STREAM, f"lambda-consumer {name}", SERVER_SETTINGS)
         self._topic = topic
         self._store = Store(self.connection, shard)
-        self._known_days: set[date] = set()
+        self._partitions = Partitions(self.connection, self._store.days)
         # Chunks left for which a repetition is expected: they do not try the fast path.
         self._cautious_chunks = 0
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="writer")
@@ -80,7 +79,7 @@ class Writer:
 
     def _store_chunk(self, chunk: Chunk, topic_id: UUID | None) -> Stored:
         connection = self.connection
-        self._ensure_partitions(self._store.days.of(chunk.rows.minutes()) - self._known_days)
+        self._partitions.ensure(chunk.rows)
         with self._store.transaction():
             result = self._store.add(chunk.rows, self._cautious_chunks > 0)
             advances, letters = chunk.account(result, self._topic, topic_id)
@@ -96,9 +95,3 @@ class Writer:
             sum(advance.duplicate for advance in advances),
             sum(advance.dead_letters for advance in advances),
         )
-
-    def _ensure_partitions(self, days: set[date]) -> None:
-        if days:
-            with database.transaction(self.connection):
-                storage.ensure_partitions(self.connection, days)
-            self._known_days |= days

@@ -48,15 +48,13 @@ class CsvFile:
         self._job_id = job_id
         self._ingestion_type = ingestion_type
 
-    def pieces(self, now: datetime, size: int) -> Iterator[Piece]:
-        """All that follows the header, some `size` records a piece."""
-        while self._records.peek():
+    def pieces(self, now: datetime) -> Iterator[Piece]:
+        """All that follows the header."""
+        while block := self._records.peek():
             piece = Piece()
-            while len(piece) < size and (block := self._records.peek()):
-                self._add_block(block, now, piece)
-            if len(piece):
-                piece.rejected.sort(key=lambda each: each.line)
-                yield piece
+            self._add_block(block, now, piece)
+            piece.rejected.sort(key=lambda each: each.line)
+            yield piece
 
     def _add_block(self, block: bytes, now: datetime, piece: Piece) -> None:
         raws = block.splitlines(keepends=True)

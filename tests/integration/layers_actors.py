@@ -155,8 +155,8 @@ class LoadActor(PlatformActor):
                     storage.ensure_partitions(connection, store.days.of(piece.minutes()))
             with store.transaction():
                 loaded = duplicate = 0
-                for piece in pieces:
-                    result = store.add(piece, expect_duplicates=duplicate > 0)
+                for chunk in (pieces[:1], pieces[1:]):
+                    result = store.add_while_read(chunk, expect_duplicates=duplicate > 0)
                     assert result.refused == ()
                     loaded, duplicate = loaded + result.stored, duplicate + result.duplicate
                 letters = [DeadLetter("bad", raw, file=file, line=line) for _, _, file, line, raw in self.letters]

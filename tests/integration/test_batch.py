@@ -97,8 +97,8 @@ def test_killed_run_leaves_all_or_nothing_and_the_next_finishes(database, enviro
     [
         ("batch write_generated_file before", "running", 0),
         ("batch write_generated_file after", "running", 0),
-        ("batch_files ensure_partitions after", "running", 0),
-        ("storage store_chunk after", "running", 0),
+        ("storage Partitions.ensure after", "running", 0),
+        ("storage copy_parts after", "running", 0),
         ("batch load_file after", "running", 0),
         # Committed, and not yet said.
         ("batch _log_completion before", "completed", ROWS),

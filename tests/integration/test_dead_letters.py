@@ -256,7 +256,7 @@ def test_transaction_that_fails_as_a_whole_is_passed_by(database: Database, monk
         ("dead_letters encode_messages after", 0),
         ("storage store_chunk after", 0),
         ("dead_letters _resolve after", 0),
-        ("storage record_stats after", 0),
+        ("speed_layer upsert_stats after", 0),
         # Nothing of it is half done between two transactions.
         ("dead_letters reason_kind before", 1),
     ],

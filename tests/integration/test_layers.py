@@ -34,7 +34,7 @@ from layers_model import (
 from recount import Recount
 
 from lambda_app import database as db
-from lambda_app import positions, writer
+from lambda_app import positions, speed_layer, writer
 from lambda_app import settings as app_settings
 from lambda_app.writer import Writer
 
@@ -278,6 +278,7 @@ $$
 @pytest.mark.timeout(max(TIMEOUT_SECONDS, 900))
 def test_serving_view_is_a_recount_after_every_step(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(db, "connection", TurnConnection)
+    monkeypatch.setattr(speed_layer, "_MANY_KEYS", 2)
     # Actors that wait for their turns are not frozen.
     for name in ("idle_in_transaction_session_timeout", "lock_timeout"):
         monkeypatch.setitem(writer.SERVER_SETTINGS, name, "120s")

@@ -213,7 +213,7 @@ def test_recompute_waits_for_a_load_without_holding_up_the_stream(database: Data
     recomputing = threading.Thread(target=lambda: counts.extend(recompute_all(DAY)))
     with a_store(shard=0) as load, load.transaction():
         load.add(random_rows(rng, 100))
-        load._record_stats()
+        load._speed_layer.flush()
         recomputing.start()
         for number in range(5):
             started = time.monotonic()

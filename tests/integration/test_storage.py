@@ -1,7 +1,7 @@
 """Rows into a real PostgreSQL: what JSON can carry comes back the same, what is there already is not doubled."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -11,6 +11,7 @@ import pytest
 from conftest import Database
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from recount import recount, served
 from servers import PostgresServer
 
 from lambda_app import database as db
@@ -20,7 +21,7 @@ from lambda_app.core.message import MAX_LENGTHS, Transaction, parse_message
 from lambda_app.core.rows import Rows
 from lambda_app.database import Connection
 from lambda_app.errors import DatabaseUnavailable, InvalidMessage
-from lambda_app.storage import DeadLetter, StoreResult, record_dead_letters, session_zone, store_chunk
+from lambda_app.storage import DeadLetter, Store, StoreResult, record_dead_letters, session_zone, store_chunk
 
 NOON = datetime(2026, 6, 15, 12, tzinfo=UTC)
 
@@ -218,6 +219,59 @@ def encode(value: dict[str, object]) -> bytes:
 
 # Each example is a chunk: PostgreSQL sees some 1,500 messages.
 @settings(max_examples=75)
+def read(*parts: Iterable[Transaction]) -> Iterator[Rows]:
+    return (Rows.of([encode_row(each, "BATCH") for each in part]) for part in parts)
+
+
+def test_rows_are_stored_while_the_next_are_read(database: Database, connection: Connection) -> None:
+    database.query("SELECT lambda.ensure_partition('2026-06-15')")
+    store = Store(connection, 1)
+
+    with store.transaction():
+        result = store.add_while_read(read([row(2), row(1)], [], [row(3)], [row(5), row(4)]))
+
+    assert (result.stored, result.duplicates) == (5, ())
+    assert stored_ids(database) == [f"TXN-{number}" for number in range(1, 6)]
+    assert served(database) == recount(database)
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_of_rows_that_are_read_none_is_lost_or_doubled(
+    database: Database, connection: Connection, is_known: bool
+) -> None:
+    """One is there already, one is refused, and the partition of one is missing."""
+    database.query("ALTER TABLE lambda.transactions ADD CONSTRAINT no_thirteen CHECK (location <> '13')")
+    store = Store(connection, 1)
+    with store.transaction():
+        store.add(Rows.of([encode_row(row(2), "STREAM")]))
+    parts = read([row(1), row(2)], [row(13, location="13"), row(3)], [row(4, event_time=NOON - timedelta(days=400))])
+
+    with store.transaction():
+        result = store.add_while_read(parts, expect_duplicates=is_known)
+
+    assert (result.stored, result.duplicates) == (3, (1,))
+    assert [each.index for each in result.refused] == [2]
+    assert next(parts, None) is None
+    assert stored_ids(database) == ["TXN-1", "TXN-2", "TXN-3", "TXN-4"]
+    assert served(database) == recount(database)
+
+
+def test_error_of_reading_comes_through_and_nothing_is_stored(database: Database, connection: Connection) -> None:
+    database.query("SELECT lambda.ensure_partition('2026-06-15')")
+    store = Store(connection, 1)
+
+    def torn() -> Iterator[Rows]:
+        yield from read([row(1)], [row(2)])
+        raise OSError("the disk is gone")
+
+    with pytest.raises(OSError, match="the disk is gone"), store.transaction():
+        store.add_while_read(torn())
+
+    assert database.count("transactions") == 0
+    with store.transaction():
+        assert store.add_while_read(read([row(1)])).stored == 1
+
+
 @given(st.lists(fields, min_size=1, max_size=40))
 def test_every_value_that_json_can_carry_comes_back_the_same_or_is_rejected(
     values: Sequence[dict[str, object]],

@@ -2,8 +2,9 @@
 
     python -m tests.integration.trap "storage store_chunk after SIGKILL 3; positions advance after SIGKILL 1" consume
 
-MODULE FUNCTION MOMENT SIGNAL COUNT: before or after the third call of a function that is looked up in that module;
-`database copy_in during`: with half of the rows on their way. Each trap is set when the one before has sprung.
+MODULE FUNCTION MOMENT SIGNAL COUNT: before or after the third call of a function that is looked up in that module, or
+of a CLASS.METHOD of it; `database copy_in during`: with half of the rows on their way. Each trap is set when the one
+before has sprung.
 """
 
 import importlib
@@ -13,6 +14,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from functools import reduce
 from types import SimpleNamespace
 from typing import ClassVar
 
@@ -49,7 +51,9 @@ def _set(module_name: str, name: str, moment: str, spring: Callable[[], None]) -
         _Halves.springs.append(spring)
         module.io = SimpleNamespace(BytesIO=_Halves)  # type: ignore[attr-defined]
         return
-    function = getattr(module, name)
+    *owners, name = name.split(".")
+    owner = reduce(getattr, owners, module)
+    function = getattr(owner, name)
 
     def with_trap(*arguments: object, **options: object) -> object:
         if moment == "before":
@@ -59,7 +63,7 @@ def _set(module_name: str, name: str, moment: str, spring: Callable[[], None]) -
             spring()
         return result
 
-    setattr(module, name, with_trap)
+    setattr(owner, name, with_trap)
 
 
 class _Halves(io.BytesIO):

@@ -34,10 +34,10 @@ class AcceptedLine:
     values: dict[str, str | None]
 
 
-def parse(text: str | bytes, size: int = 1000) -> list[AcceptedLine | RejectedLine]:
+def parse(text: str | bytes) -> list[AcceptedLine | RejectedLine]:
     content = text.encode("utf-8", "surrogateescape") if isinstance(text, str) else text
     found: list[AcceptedLine | RejectedLine] = []
-    for piece in CsvFile(io.BytesIO(content), "BAT00001", "BATCH").pieces(NOW, size):
+    for piece in CsvFile(io.BytesIO(content), "BAT00001", "BATCH").pieces(NOW):
         assert piece.rows.stats == aggregate_lines(piece.rows.lines)
         for line, raw, row in zip(piece.lines, piece.raws, piece.rows.lines, strict=True):
             found.append(AcceptedLine(line, raw, values_of(row)))
@@ -279,7 +279,7 @@ def test_memory_does_not_grow_with_the_file():
     file = io.BytesIO("\n".join([HEADER, *rows]).encode())
 
     tracemalloc.start()
-    count = sum(len(piece) for piece in CsvFile(file, "BAT00001", "BATCH").pieces(NOW, 1000))
+    count = sum(len(piece) for piece in CsvFile(file, "BAT00001", "BATCH").pieces(NOW))
     _, peak_bytes = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 

@@ -47,34 +47,3 @@ INSERT INTO lambda.dead_letters (topic, topic_id, partition, "offset", file, lin
 VALUES %s
 ON CONFLICT DO NOTHING
 RETURNING partition;
-
--- lock_days --
--- Whoever recomputes one of these days takes its snapshot before this transaction or after it. Class 4: days.
-SELECT pg_advisory_xact_lock_shared(4, day - DATE '2000-01-01') FROM unnest(%(days)s::date[]) AS day ORDER BY day;
-
--- upsert_stats --
--- Adds aggregates, given in hundredths. A recompute begins a new generation: nobody waits for the rows it deletes.
-INSERT INTO lambda.speed_stats AS s (
-    shard, generation, minute, merchant_category, transaction_type,
-    count, amount_sum, amount_min, amount_max, risk_sum, high_risk_count
-)
-SELECT
-    %(shard)s, g.last_value, v.minute, v.merchant_category, v.transaction_type,
-    v.count, v.amount_sum * 0.01, v.amount_min * 0.01, v.amount_max * 0.01, v.risk_sum * 0.01, v.high_risk_count
-FROM
-    lambda.recompute_generation AS g,
-    unnest(
-        %(minutes)s::timestamptz[], %(categories)s::text[], %(types)s::text[],
-        %(rows)s::bigint[], %(amount_sum)s::bigint[], %(amount_min)s::bigint[], %(amount_max)s::bigint[],
-        %(risk_sum)s::bigint[], %(high_risk_count)s::bigint[]
-    ) AS v (
-        minute, merchant_category, transaction_type, count, amount_sum, amount_min, amount_max, risk_sum, high_risk_count
-    )
-ON CONFLICT ON CONSTRAINT speed_stats_key DO UPDATE
-SET
-    count = s.count + excluded.count,
-    amount_sum = s.amount_sum + excluded.amount_sum,
-    amount_min = least(s.amount_min, excluded.amount_min),
-    amount_max = greatest(s.amount_max, excluded.amount_max),
-    risk_sum = s.risk_sum + excluded.risk_sum,
-    high_risk_count = s.high_risk_count + excluded.high_risk_count;

@@ -1,0 +1,123 @@
+"""Many aggregates at once: by COPY where their keys are new, by an upsert where not; the view is a recount."""
+
+import random
+from collections.abc import Iterable
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from conftest import Database
+from recount import recount, served
+
+from lambda_app import database as db
+from lambda_app import speed_layer
+from lambda_app.core.copy_text import encode_row
+from lambda_app.core.message import Transaction
+from lambda_app.core.rows import Rows
+from lambda_app.storage import BATCH_SHARD, Store
+
+NOON = datetime(2026, 6, 15, 12, tzinfo=UTC)
+CATEGORIES = ("gas", None, "a\tb\\")
+MANY = 20
+MOST = 200
+
+
+@pytest.fixture
+def bulks(database: Database, monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, bool]]:
+    """How many keys each COPY had, and whether they were new; so few are many here."""
+    monkeypatch.setattr(speed_layer, "_MANY_KEYS", MANY)
+    monkeypatch.setattr(speed_layer, "_MOST_KEYS", MOST)
+    calls: list[tuple[int, bool]] = []
+    insert = speed_layer.insert_stats
+
+    def counted(connection: db.Connection, shard: int, items: list[object]) -> bool:
+        is_new = insert(connection, shard, items)  # type: ignore[arg-type]
+        calls.append((len(items), is_new))
+        return is_new
+
+    monkeypatch.setattr(speed_layer, "insert_stats", counted)
+    return calls
+
+
+def some_rows(rng: random.Random, numbers: Iterable[int], prefix: str = "T") -> Rows:
+    """A row a number; two have one key, eight one minute."""
+    return Rows.of(
+        [
+            encode_row(
+                Transaction(
+                    job_id=None,
+                    transaction_id=f"{prefix}{number}",
+                    account_id="A1",
+                    transaction_type=f"type {number // 2 % 4}",
+                    amount=Decimal(rng.randrange(-(10**11), 10**11)).scaleb(-2),
+                    event_time=NOON + timedelta(minutes=number // 8),
+                    merchant_category=CATEGORIES[number // 2 % 3],
+                    location=None,
+                    card_present=None,
+                    risk_score=rng.choice([None, Decimal("0.80"), Decimal("0.05")]),
+                ),
+                "BATCH",
+            )
+            for number in numbers
+        ]
+    )
+
+
+def load(pieces: Iterable[Rows]) -> None:
+    with closing(db.connect(db.BATCH)) as connection:
+        store = Store(connection, BATCH_SHARD)
+        with store.transaction():
+            for piece in pieces:
+                store.add(piece)
+
+
+def test_minutes_that_are_over_go_by_copy_while_the_load_goes_on(
+    database: Database, rng: random.Random, bulks: list[tuple[int, bool]]
+) -> None:
+    load(some_rows(rng, range(start, start + 10)) for start in range(0, 240, 10))
+
+    assert [is_new for _, is_new in bulks] == [True] * 4
+    assert database.count("speed_stats") == 120 > sum(size for size, _ in bulks) > 80
+    assert served(database) == recount(database)
+
+
+def test_keys_that_are_there_already_are_added_to(
+    database: Database, rng: random.Random, bulks: list[tuple[int, bool]]
+) -> None:
+    load([some_rows(rng, range(100))])
+    bulks.clear()
+
+    load(some_rows(rng, range(start, start + 10), "U") for start in range(50, 250, 10))
+
+    # It is tried once.
+    assert [is_new for _, is_new in bulks] == [False]
+    assert (database.count("transactions"), database.count("speed_stats")) == (300, 125)
+    assert served(database) == recount(database)
+
+
+def test_rows_in_no_order_wait_for_more_of_their_keys(
+    database: Database, rng: random.Random, bulks: list[tuple[int, bool]]
+) -> None:
+    numbers = rng.sample(range(1000), 1000)
+
+    load(some_rows(rng, numbers[start : start + 50]) for start in range(0, 1000, 50))
+
+    assert min(size for size, _ in bulks) > MOST / 2
+    assert served(database) == recount(database)
+
+
+def test_what_a_failed_transaction_gathered_is_forgotten(
+    database: Database, rng: random.Random, bulks: list[tuple[int, bool]]
+) -> None:
+    with closing(db.connect(db.BATCH)) as connection:
+        store = Store(connection, BATCH_SHARD)
+        with pytest.raises(ZeroDivisionError), store.transaction():
+            store.add(some_rows(rng, range(10)))
+            raise ZeroDivisionError
+        with store.transaction():
+            store.add(some_rows(rng, range(100, 110)))
+
+    assert database.count("transactions") == 10
+    assert served(database) == recount(database)
+    assert bulks == []
