@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from statistics import median
 
 import psycopg2
 from program import COMMAND, Program
@@ -30,12 +31,12 @@ def measure(platform: PlatformUnderTest) -> Iterator[Figure]:
         rates, copy_rates = [], []
         path = Path(name, "rows.csv")
         write(path, ROWS, ROWS)
-        for _ in range(3):
+        for _ in range(5):
             copy_rates.append(psql_copy(platform, path))
             rates.append(load(platform, path)[0])
         bytes_a_row = path.stat().st_size / ROWS
         path.unlink()
-        rate, copy_rate = sorted(rates)[1], sorted(copy_rates)[1]
+        rate, copy_rate = median(rates), median(copy_rates)
         yield Figure("CSV load", rate, "rows/s")
         yield Figure("psql \\copy of the same file", copy_rate, "rows/s")
         yield Figure("CSV load in psql \\copy", rate / copy_rate, "", at_least=0.8)

@@ -272,6 +272,31 @@ def test_valid_records_are_not_judged_one_by_one(monkeypatch: pytest.MonkeyPatch
         assert len(parse("\n".join([HEADER, *rows]))) == 3000
 
 
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "2026-11-23T08:00:60Z",
+        "2026-11-23T08:00:99Z",
+        "2026-11-23T08:60:00Z",
+        "2026-11-23T24:00:00Z",
+        "2026-11-31T08:00:00Z",
+        "2026-13-23T08:00:00Z",
+        "1999-11-23T08:00:00Z",
+        "2026-11-23T08:00:00z",
+        "2026-11-23T08:00.00Z",
+        "2026-11-23T08:00:0\u0661Z",
+    ],
+)
+@pytest.mark.parametrize("place", [0, 1, 99])
+def test_time_that_is_none_is_found_among_those_that_look_alike(bad, place):
+    rows = [GOOD.replace("08:00:00", f"08:00:{number % 60:02}") for number in range(100)]
+    rows[place] = GOOD.replace("2026-11-23T08:00:00Z", bad)
+
+    refused = [each.line for each in parse("\n".join([HEADER, *rows])) if isinstance(each, RejectedLine)]
+
+    assert refused == [place + 2]
+
+
 def test_memory_does_not_grow_with_the_file():
     rows = (
         f"T{number},A1,purchase,12.30,{NOW - timedelta(seconds=number):%Y-%m-%dT%H:%M:%S}" for number in range(100_000)
