@@ -59,10 +59,11 @@ def text_column(name: str, texts: Sequence[str], is_required: bool) -> Sequence[
 
 def time_columns(times: Sequence[str], now: datetime) -> tuple[Sequence[str], Sequence[str]]:
     """The times, and their minutes."""
+    text = _lines(times)
     minutes = [time[:MINUTE_LENGTH] for time in times]
-    text = _sample(times, minutes)
-    if _TIMES.fullmatch(text) is None:
-        if _TIMES_WITHOUT_ZONE.fullmatch(text):
+    sample = _sample(text, times, minutes)
+    if _TIMES.fullmatch(sample) is None:
+        if _TIMES_WITHOUT_ZONE.fullmatch(sample):
             times = [time + "Z" for time in times]
         else:
             times = [parse_time("event_time", time, now).isoformat() for time in times]
@@ -79,9 +80,8 @@ def time_columns(times: Sequence[str], now: datetime) -> tuple[Sequence[str], Se
     return times, minutes
 
 
-def _sample(times: Sequence[str], minutes: Sequence[str]) -> str:
-    """Lines that match _TIMES if and only if all times do: of those with digits in the same places one a minute."""
-    text = _lines(times)
+def _sample(text: str, times: Sequence[str], minutes: Sequence[str]) -> str:
+    """Lines that match _TIMES if and only if the text of all does: a time a minute, when all are written alike."""
     width = text.index("\n") + 1
     shape = text.encode(errors="replace").translate(_DIGITS_TO_0)
     if shape == shape[:width] * len(times) and set(text[MINUTE_LENGTH + 1 :: width]) <= set("012345"):
