@@ -31,6 +31,8 @@ from lambda_app.speed_layer import SpeedLayer
 
 # 2000-01-01 in UTC is still the day before in the west.
 _FIRST_DAY = date(1999, 12, 31)
+# Rows of a part of a chunk on its way to the temporary table.
+_PART = 1_000
 # The shards of the speed layer: workers of the stream have 1 and up.
 BATCH_SHARD = 0
 RETRY_SHARD = -1
@@ -219,7 +221,8 @@ def _store_new(connection: Connection, lines: Sequence[str], days: Iterable[date
     ensure_partitions(connection, {day for day in touched if day >= _FIRST_DAY})
     fetch_all(connection, queries("storage")["create_chunk_table"])
     fetch_all(connection, queries("storage")["empty_chunk_table"])
-    _copy(connection, "pg_temp.chunk", lines)
+    parts = ("".join(lines[place : place + _PART]).encode() for place in range(0, len(lines), _PART))
+    copy_parts(connection, "pg_temp.chunk", COLUMNS, parts)
     rows = fetch_all(connection, queries("storage")["insert_chunk"])
     duplicates = tuple(int(str(line)) - 1 for (line,) in rows)
     return StoreResult(len(lines) - len(duplicates), duplicates)
