@@ -83,8 +83,10 @@ def time_columns(times: Sequence[str], now: datetime) -> tuple[Sequence[str], Se
 def _sample(text: str, times: Sequence[str], minutes: Sequence[str]) -> str:
     """Lines that match _TIMES if and only if the text of all does: a time a minute, when all are written alike."""
     width = text.index("\n") + 1
+    # Offsets differ by digits, as seconds do.
+    is_one_zone = "+" not in text[:width] or text.count("+00:00\n") == len(times)
     shape = text.encode(errors="replace").translate(_DIGITS_TO_0)
-    if shape == shape[:width] * len(times) and set(text[MINUTE_LENGTH + 1 :: width]) <= set("012345"):
+    if is_one_zone and shape == shape[:width] * len(times) and set(text[MINUTE_LENGTH + 1 :: width]) <= set("012345"):
         return _lines(dict(zip(minutes, times, strict=True)).values())
     return text
 

@@ -47,7 +47,7 @@ def assert_same_as_one_by_one(values: Sequence[bytes | None]) -> None:
 
     rejected = dict(encoded.rejected)
     lines = dict(zip(encoded.places, encoded.rows.lines, strict=True))
-    assert encoded.rows.stats == aggregate_lines(encoded.rows.lines)
+    alone = []
     assert sorted([*rejected, *lines]) == list(range(100, 100 + len(values)))
     for place, value in enumerate(values, 100):
         try:
@@ -56,6 +56,8 @@ def assert_same_as_one_by_one(values: Sequence[bytes | None]) -> None:
             assert rejected[place] == str(error)
         else:
             assert columns(lines[place]) == columns(expected)
+            alone.append(expected)
+    assert encoded.rows.stats == aggregate_lines(alone)
 
 
 numbers = st.one_of(
@@ -153,6 +155,13 @@ def test_valid_messages_are_not_judged_one_by_one(monkeypatch: pytest.MonkeyPatc
 
     for messages in (valid_messages(5000), *([each] * 100 for each in spellings), spellings * 20):
         assert len(encode_messages(messages, "STREAM", NOW).rows) == len(messages)
+
+
+def test_times_of_one_minute_but_several_zones_are_each_in_its_own_minute() -> None:
+    spellings = ["2026-06-15T10:00:01+05:00", "2026-06-15T10:00:02-01:00", "2026-06-15T10:00:03+00:00"]
+
+    for zones in (spellings, spellings[::-1], spellings[::2], spellings[1:]):
+        assert_same_as_one_by_one([spell(FIELDS | {"event_time": each}) for each in zones * 40])
 
 
 def test_few_bad_messages_do_not_slow_down_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
