@@ -8,28 +8,38 @@ import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
+from typing import cast
 
+from lambda_app.core.amounts import parse_amount, parse_risk_score, rounded
 from lambda_app.core.copy_text import MINUTE_LENGTH, NULL, escape
-from lambda_app.core.message import (
-    EARLIEST,
-    LATEST_AHEAD,
-    MAX_LENGTHS,
-    parse_amount,
-    parse_risk_score,
-    parse_time,
-    rounded,
-)
+from lambda_app.core.message import MAX_LENGTHS
 from lambda_app.core.stats import Stats, aggregate
+from lambda_app.core.times import (
+    EARLIEST,
+    EPOCH,
+    LATEST_AHEAD,
+    MILLISECOND,
+    latest_milliseconds,
+    parse_milliseconds,
+    parse_time,
+)
 from lambda_app.errors import InvalidMessage
 
-_AMOUNTS = re.compile(r"(?:-?(?:0|[1-9]\d{0,9})(?:\.\d\d?)?\n)*", re.ASCII)
+# An amount that needs no second look. No line matches in two ways: else a bad one would be tried in all of them.
+AMOUNT = r"-?(?:0|[1-9]\d{0,9})(?:\.(?:\d\d?|\d\d0+))?"
+_AMOUNT = re.compile(AMOUNT, re.ASCII)
+_AMOUNTS = re.compile(rf"(?:{AMOUNT}\n)*", re.ASCII)
 _RISK_SCORES = re.compile(r"(?:(?:(?:\d|[1-9]\d)(?:\.\d\d?)?|\\N)\n)*", re.ASCII)
 # What rounding could make 100.00 of is judged one by one.
 _LONG_RISK_SCORES = re.compile(r"(?:(?:(?:\d|[1-8]\d|9[0-8])(?:\.\d{1,20})?|99(?:\.\d\d?)?|\\N)\n)*", re.ASCII)
-_CLOCK = r"\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?"
+_CLOCK = r"\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d{1,6})?)?"
 _TIMES = re.compile(rf"(?:{_CLOCK}(?:Z|\+00:00)\n)*", re.ASCII)
 _DIGITS_TO_0 = bytes.maketrans(b"123456789", b"000000000")
 _TIMES_WITHOUT_ZONE = re.compile(rf"(?:{_CLOCK}\n)*", re.ASCII)
+# What times may be written with, and how we write it.
+_LETTERS = str.maketrans({"t": "T", " ": "T", "z": "Z", ",": "."})
+_EARLIEST_MILLISECONDS = (EARLIEST - EPOCH) // MILLISECOND
+_BEYOND_MICROSECOND = re.compile(r"(\.\d{6})\d+")
 # What has a meaning in COPY's text; and NUL, which has no place in it.
 _SPECIAL_CHARACTERS = "\\\b\t\n\v\f\r\0"
 SPECIAL = re.compile(f"[{re.escape(_SPECIAL_CHARACTERS)}]")
@@ -57,17 +67,26 @@ def text_column(name: str, texts: Sequence[str], is_required: bool) -> Sequence[
     return texts
 
 
-def time_columns(times: Sequence[str], now: datetime) -> tuple[Sequence[str], Sequence[str]]:
-    """The times, and their minutes."""
-    text = _lines(times)
-    minutes = [time[:MINUTE_LENGTH] for time in times]
-    sample = _sample(text, times, minutes)
-    if _TIMES.fullmatch(sample) is None:
-        if _TIMES_WITHOUT_ZONE.fullmatch(sample):
-            times = [time + "Z" for time in times]
-        else:
-            times = [parse_time("event_time", time, now).isoformat() for time in times]
-            return times, [time[:MINUTE_LENGTH] for time in times]
+def time_columns(times: Sequence[str | int | Decimal], now: datetime) -> tuple[Sequence[str], Sequence[str]]:
+    """The times, given as text or as milliseconds since 1970, and their minutes."""
+    try:
+        texts = cast("Sequence[str]", times)
+        text = _lines(texts)
+    except TypeError:
+        texts = _spell(times, now)
+        text = _lines(texts)
+    minutes = [time[:MINUTE_LENGTH] for time in texts]
+    zone = _missing_zone(_sample(text, texts, minutes))
+    if zone is None:
+        text = _BEYOND_MICROSECOND.sub(r"\1", text.translate(_LETTERS))
+        zone = _missing_zone(text)
+        if zone is None:
+            texts = [parse_time("event_time", time, now).isoformat() for time in times]
+            return texts, [time[:MINUTE_LENGTH] for time in texts]
+        texts = text.split("\n")[:-1]
+        minutes = [time[:MINUTE_LENGTH] for time in texts]
+    if zone:
+        texts = [time + zone for time in texts]
     # Every day must be a real one; the few rows of the last minute are judged one by one.
     distinct = set(minutes)
     days = {minute[:10] for minute in distinct}
@@ -77,7 +96,31 @@ def time_columns(times: Sequence[str], now: datetime) -> tuple[Sequence[str], Se
         or max(distinct) >= f"{now + LATEST_AHEAD:%Y-%m-%dT%H:%M}"
     ):
         raise InvalidMessage("a time is out of range")
-    return times, minutes
+    return texts, minutes
+
+
+def _spell(times: Sequence[str | int | Decimal], now: datetime) -> Sequence[str]:
+    """Times of which some are numbers, all as text."""
+    latest = latest_milliseconds(now)
+    whole = [
+        time
+        if type(time) is str or (type(time) is int and _EARLIEST_MILLISECONDS <= time <= latest)
+        else parse_milliseconds("event_time", time, now)
+        for time in times
+    ]
+    minutes = {time // 60_000 for time in whole if type(time) is int}
+    spelled = {minute: f"{EPOCH + minute * 60_000 * MILLISECOND:%Y-%m-%dT%H:%M}" for minute in minutes}
+    return [
+        f"{spelled[time // 60_000]}:{time % 60_000 // 1000:02}.{time % 1000:03}Z" if type(time) is int else str(time)
+        for time in whole
+    ]
+
+
+def _missing_zone(lines: str) -> str | None:
+    """What each time lacks at its end; None when some are not written as we write times."""
+    if _TIMES.fullmatch(lines):
+        return ""
+    return "Z" if _TIMES_WITHOUT_ZONE.fullmatch(lines) else None
 
 
 def _sample(text: str, times: Sequence[str], minutes: Sequence[str]) -> str:
@@ -95,7 +138,7 @@ def amount_column(amounts: Sequence[str], parse: Callable[[str], object]) -> Seq
     """A column of amounts; `parse` gives the number of one that is spelled in an unusual way."""
     if _AMOUNTS.fullmatch(_lines(amounts)):
         return amounts
-    return [str(parse_amount(parse(amount))) for amount in amounts]
+    return [amount if _AMOUNT.fullmatch(amount) else str(parse_amount(parse(amount))) for amount in amounts]
 
 
 def risk_score_column(risk_scores: Sequence[str], parse: Callable[[str], object]) -> Sequence[str]:

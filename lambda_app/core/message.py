@@ -1,23 +1,21 @@
 """What a valid transaction is, and why another one is not.
 
-Where the rules of the format leave a choice:
-a number counts by its value, not its spelling (1e2 and 12.50000 are fine); a repeated field counts by its last value;
-an optional field that is null is absent; `event_time` wins over `timestamp`; digits beyond the microsecond are cut.
+Where the rules of the format leave a choice: a repeated field counts by its last value; an optional field that is null
+is absent; `event_time` wins over `timestamp`; a byte order mark before the object is skipped.
 """
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
-from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
 
 import msgspec
 
+from lambda_app.core.amounts import parse_amount, parse_risk_score
+from lambda_app.core.shown import kind, show
+from lambda_app.core.times import parse_time
 from lambda_app.errors import InvalidMessage
 
-EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
-LATEST_AHEAD = timedelta(days=1)
-AMOUNT_LIMIT = 10**10
-RISK_SCORE_LIMIT = Decimal("99.99")
 # Longest text of each field, in characters.
 MAX_LENGTHS = {
     "transaction_id": 128,
@@ -28,15 +26,7 @@ MAX_LENGTHS = {
     "job_id": 128,
 }
 
-_SHOWN_CHARACTERS = 60
-_HUNDREDTH = Decimal("0.01")
-_ZERO = Decimal("0.00")
-_NUMBERS = (int, Decimal)
-_EXACT = Context(prec=40, rounding=ROUND_HALF_UP)
-_TIME = re.compile(
-    r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d(?::?\d\d)?)?",
-    re.ASCII,
-)
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _LONE_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _POSITION = re.compile(r"^JSON is malformed: (.*) \(byte (\d+)\)$")
 
@@ -78,6 +68,7 @@ def parse_message(value: bytes | None, now: datetime) -> Transaction:
     """The transaction in a Kafka message's value. Raises InvalidMessage with a reason a person understands."""
     if value is None:
         raise InvalidMessage("the message has no value")
+    value = value.removeprefix(BYTE_ORDER_MARK)
     try:
         fields = _DECODER.decode(value)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, InvalidMessage) as error:
@@ -135,7 +126,7 @@ def _transaction(
     now: datetime,
 ) -> Transaction:
     if card_present is not None and not isinstance(card_present, bool):
-        raise InvalidMessage(f"card_present must be true or false, not {_kind(card_present)}: {_show(card_present)}")
+        raise InvalidMessage(f"card_present must be true or false, not {kind(card_present)}: {show(card_present)}")
     time_name, time_value = ("event_time", event_time) if event_time is not None else ("timestamp", timestamp)
     return Transaction(
         _optional_text("job_id", job_id),
@@ -165,118 +156,25 @@ def _optional_text(name: str, value: object) -> str | None:
 
 def _text(name: str, value: object) -> str:
     if not isinstance(value, str):
-        raise InvalidMessage(f"{name} must be text, not {_kind(value)}: {_show(value)}")
+        raise InvalidMessage(f"{name} must be text, not {kind(value)}: {show(value)}")
     if len(value) > MAX_LENGTHS[name]:
         raise InvalidMessage(f"{name} has {len(value)} characters, more than {MAX_LENGTHS[name]}")
     if "\0" in value:
-        raise InvalidMessage(f"{name} holds a NUL character: {_show(value)}")
+        raise InvalidMessage(f"{name} holds a NUL character: {show(value)}")
     if not value.isascii():
         try:
             value.encode()
         except UnicodeEncodeError as error:
-            raise InvalidMessage(f"{name} holds a lone surrogate: {_show(value)}") from error
+            raise InvalidMessage(f"{name} holds a lone surrogate: {show(value)}") from error
     return value
 
 
-def _number(name: str, value: object) -> Decimal:
-    if isinstance(value, bool) or not isinstance(value, _NUMBERS):
-        raise InvalidMessage(f"{name} must be a number, not {_kind(value)}: {_show(value)}")
-    number = Decimal(value)
-    if not number.is_finite():
-        raise InvalidMessage(f"{name} must be a number, not {_show(value)}")
-    return number
-
-
-def parse_amount(value: object) -> Decimal:
-    """An amount given as int or Decimal. Raises InvalidMessage."""
-    if value is None:
-        raise InvalidMessage("amount is missing")
-    number = _number("amount", value)
-    # The order of magnitude first: no digit of 1e999999999 is ever written out.
-    if number and number.adjusted() >= 10:
-        raise InvalidMessage(f"amount must be between -10^10 and 10^10: {_show(value)}")
-    hundredths = rounded(number)
-    if hundredths != number:
-        raise InvalidMessage(f"amount has {_decimals(number)} decimals, more than 2: {_show(value)}")
-    return hundredths
-
-
-def parse_risk_score(value: object) -> Decimal:
-    """A risk score given as int or Decimal, rounded. Raises InvalidMessage."""
-    number = _number("risk_score", value)
-    if number < 0 or number >= 100:
-        raise InvalidMessage(f"risk_score must be between 0 and {RISK_SCORE_LIMIT}: {_show(value)}")
-    hundredths = abs(rounded(number))
-    if hundredths > RISK_SCORE_LIMIT:
-        raise InvalidMessage(f"risk_score must be between 0 and {RISK_SCORE_LIMIT}: {_show(value)}")
-    return hundredths
-
-
-def rounded(number: Decimal) -> Decimal:
-    """A number below 10**38 to 2 decimals, halves away from zero, as PostgreSQL's numeric rounds."""
-    return number.quantize(_HUNDREDTH, context=_EXACT) if number else _ZERO
-
-
-def parse_time(name: str, value: object, now: datetime) -> datetime:
-    """The time in the text of the field `name`. Raises InvalidMessage."""
-    if value is None:
-        raise InvalidMessage("event_time is missing, and timestamp too")
-    if not isinstance(value, str):
-        raise InvalidMessage(f"{name} must be text in ISO 8601, not {_kind(value)}: {_show(value)}")
-    if _TIME.fullmatch(value) is None:
-        raise InvalidMessage(f"{name} is no time in ISO 8601, such as 2026-01-31T23:59:59.5Z: {_show(value)}")
-    try:
-        time = datetime.fromisoformat(value)
-        if time.tzinfo is not UTC:
-            time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        raise InvalidMessage(f"{name} is no real time: {_show(value)}") from error
-    if time < EARLIEST:
-        raise InvalidMessage(f"{name} is before 2000-01-01: {_show(value)}")
-    if time > now + LATEST_AHEAD:
-        raise InvalidMessage(f"{name} is more than one day ahead: {_show(value)}")
-    return time
-
-
-def _decimal(text: str) -> Decimal:
+def parse_decimal(text: str) -> Decimal:
+    """A number as JSON spells it. Raises InvalidMessage."""
     try:
         return Decimal(text)
     except InvalidOperation as error:
-        raise InvalidMessage(f"not a number anyone can store: {_show(text)}") from error
-
-
-def _decimals(number: Decimal) -> int:
-    _, digits, exponent = number.as_tuple()
-    trailing_zeros = len(digits) - len("".join(map(str, digits)).rstrip("0"))
-    return -int(exponent) - trailing_zeros
-
-
-def _kind(value: object) -> str:
-    names: dict[type, str] = {
-        bool: "true or false",
-        int: "a number",
-        Decimal: "a number",
-        str: "text",
-        dict: "an object",
-        list: "a list",
-        type(None): "null",
-    }
-    return names.get(type(value), type(value).__name__)
-
-
-def _show(value: object) -> str:
-    """The start of a value, on one line, with nothing in it that PostgreSQL would not store."""
-    if isinstance(value, str):
-        # Cut first: it may have a million characters.
-        text = repr(value[:_SHOWN_CHARACTERS])
-    elif isinstance(value, Decimal):
-        text = str(value)
-    else:
-        try:
-            text = msgspec.json.encode(value).decode()
-        except RecursionError:
-            text = f"{_kind(value)}, nested too deeply to show"
-    return text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "..."
+        raise InvalidMessage(f"not a number anyone can store: {show(text)}") from error
 
 
 def _undecodable(value: bytes, error: Exception) -> str:
@@ -304,6 +202,6 @@ def _undecodable(value: bytes, error: Exception) -> str:
     )
 
 
-_DECODER = msgspec.json.Decoder(_Fields, float_hook=_decimal)
+_DECODER = msgspec.json.Decoder(_Fields, float_hook=parse_decimal)
 # Of one value, its number as int or Decimal.
-NUMBER_DECODER = msgspec.json.Decoder(float_hook=_decimal)
+NUMBER_DECODER = msgspec.json.Decoder(float_hook=parse_decimal)

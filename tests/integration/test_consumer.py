@@ -21,7 +21,7 @@ BAD_MESSAGES: list[tuple[bytes | None, str]] = [
     (b"[1, 2]", "JSON, but no object: it is array"),
     (message(amount=...), "amount is missing"),
     (message(account_id=5), "account_id must be text, not a number: 5"),
-    (message(amount="12.34"), "amount must be a number, not text: '12.34'"),
+    (message(amount="12,34"), "amount has a decimal comma or separates thousands: send 1234.56: '12,34'"),
     (message(amount=12.345), "amount has 3 decimals, more than 2: 12.345"),
     (message(amount=float("nan")), "not JSON: invalid character at byte"),
     (message(location="\ud800"), "not JSON: a lone surrogate"),

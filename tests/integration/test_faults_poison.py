@@ -212,9 +212,11 @@ def test_schema_that_changes_in_mid_stream(
         ({"account_id": ..., "accountId": "ACC-00001"}, False),
         # Types changed.
         ({"amount": 12}, True),
-        ({"amount": "12.34"}, False),
+        ({"amount": "12.34"}, True),
+        ({"amount": "12,34"}, False),
         ({"amount": {"value": 12.34, "currency": "USD"}}, False),
         ({"event_time": int(now.timestamp())}, False),
+        ({"event_time": int(now.timestamp()) * 1000}, True),
         ({"event_time": now.strftime("%Y-%m-%d %H:%M:%S")}, True),
         ({"event_time": (now + timedelta(hours=5)).strftime("%Y-%m-%dT%H:%M:%S.123456789+05:00")}, True),
         ({"event_time": now.strftime("%d.%m.%Y %H:%M")}, False),

@@ -10,6 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lambda_app.core import bulk
+from lambda_app.core import columns as columns_module
 from lambda_app.core.bulk import encode_messages
 from lambda_app.core.copy_text import encode_row
 from lambda_app.core.generator import TransactionGenerator, draw_pools, render_message
@@ -60,11 +61,18 @@ def assert_same_as_one_by_one(values: Sequence[bytes | None]) -> None:
     assert encoded.rows.stats == aggregate_lines(alone)
 
 
+# Amounts and risk scores: valid or not, as numbers and as text.
 numbers = st.one_of(
     st.decimals("-1e11", "1e11", places=2).map(str),
+    st.decimals("-1e11", "1e11", places=2).map(lambda number: f'"{number}"'),
+    st.decimals("-1", "1", places=11).map(str),
     st.decimals("-101", "101", places=4).map(str),
     st.sampled_from(
         ["0", "-0", "-0.00", "1e2", "12.50000", "99.994", "99.995", "98.999", "0.005", "1E-2", "null", '"1"']
+    ),
+    st.sampled_from(["0.30000000000000004", "1.005", "9999999999.9999999999", "1e-10", "-1e-10", "1.0000000010000001"]),
+    st.sampled_from(
+        ['"+1.5"', '"007"', '"1.2300"', '"1e2"', '" 1"', '"1,5"', '"-"', '""', '"null"', '"1\\u0030"', '["1"]']
     ),
     st.floats().map(json.dumps),
     st.integers().map(str),
@@ -85,6 +93,36 @@ times = st.one_of(
             "2026-06-16T12:00:00.000001Z",
             "",
             "2026-06-15T10:00:00+00:00",
+            "2026-06-15T10:00Z",
+            "2026-06-15T10:00",
+            "2026-06-15t10:00z",
+            "2026-06-15 10:00:00,5z",
+            "2026-06-15T10:00:00.1234567899z",
+            "2026-06-15T10:00+02",
+            "2026-06-15T10:00 Z",
+            "2026-W25-1T10:00Z",
+            "1781517600000",
+        ]
+    ),
+)
+milliseconds = st.one_of(
+    st.integers(946_684_700_000, 1_781_700_000_000).map(str),
+    st.integers(946_684_800, 1_781_517_600).map(lambda second: f"{second}000.0"),
+    st.sampled_from(
+        [
+            "946684799999",
+            "946684800000",
+            "1781611200000",
+            "1781611200001",
+            "1781517600000.5",
+            "1781517600000.00000000000001",
+            "1.7815176e12",
+            "1781517600",
+            "1781517600000000",
+            "1781517600000000000",
+            "1e999999999",
+            "-1",
+            "true",
         ]
     ),
 )
@@ -93,7 +131,8 @@ members = st.one_of(
     st.tuples(st.sampled_from([*MAX_LENGTHS]), texts.map(json.dumps) | st.just("null") | numbers),
     st.tuples(st.sampled_from(["amount", "risk_score"]), numbers),
     st.tuples(
-        st.sampled_from(["event_time", "timestamp"]), times.map(json.dumps) | st.sampled_from(["null", "17", "{}"])
+        st.sampled_from(["event_time", "timestamp"]),
+        times.map(json.dumps) | milliseconds | st.sampled_from(["null", "17", "{}"]),
     ),
     st.tuples(st.just("card_present"), st.sampled_from(["true", "false", "null", "1"])),
     st.tuples(
@@ -108,7 +147,8 @@ def spelled(draw: st.DrawFn) -> bytes:
     fields = {name: json.dumps(value) for name, value in FIELDS.items()}
     fields |= dict(draw(st.lists(members, max_size=4)))
     space = draw(st.sampled_from(["", " ", "\n"]))
-    return ("{" + ",".join(f'{space}"{name}":{space}{value}' for name, value in fields.items()) + "}").encode()
+    text = "{" + ",".join(f'{space}"{name}":{space}{value}' for name, value in fields.items()) + "}"
+    return draw(st.sampled_from(["", "", "", "\ufeff", "\ufeff\ufeff"])).encode() + text.encode()
 
 
 values = st.one_of(spelled(), st.binary(max_size=20), st.just(spell(FIELDS)), st.none())
@@ -119,6 +159,9 @@ values = st.one_of(spelled(), st.binary(max_size=20), st.just(spell(FIELDS)), st
 @example([b'{"a":[{}', b"{}]}"])
 @example([spell(FIELDS) + b"," + spell(FIELDS)])
 @example([b""])
+@example(
+    [spell(FIELDS | {"amount": "0.30000000000000004"}), spell(FIELDS | {"amount": "1.5", "event_time": 1781517600000})]
+)
 @example([b'{"a":' + b"[" * 2000 + b"]" * 2000 + b"}"])
 def test_many_messages_give_what_each_gives_alone(messages: list[bytes | None]) -> None:
     assert_same_as_one_by_one(messages)
@@ -150,11 +193,42 @@ def test_valid_messages_are_not_judged_one_by_one(monkeypatch: pytest.MonkeyPatc
             {"amount": 1e2, "risk_score": 0.123456789},
             {"location": "Zürich \\ \t", "merchant_category": None, "risk_score": None},
             {"timestamp": 1750000000},
+            {"event_time": 1781517600123},
+            {"event_time": 1781517600000.0},
+            {"event_time": "2026-06-15T11:00Z"},
+            {"event_time": "2026-06-15t11:00:00,123456789z"},
+            {"amount": "12.34"},
+            {"amount": "-12.3400"},
+            {"amount": 0.30000000000000004},
         )
     ]
 
+    spellings.append(b"\xef\xbb\xbf" + spell(FIELDS))
+
     for messages in (valid_messages(5000), *([each] * 100 for each in spellings), spellings * 20):
         assert len(encode_messages(messages, "STREAM", NOW).rows) == len(messages)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"event_time": 1781517600123},
+        {"event_time": "2026-06-15T11:00Z"},
+        {"event_time": "2026-06-15t11:00:00z"},
+        {"event_time": "2026-06-15 11:00:00,123456789Z"},
+        {"amount": "12.34"},
+        {"amount": "-12.3400"},
+        {"amount": 12.34},
+    ],
+)
+def test_values_that_senders_write_are_checked_all_at_once(
+    monkeypatch: pytest.MonkeyPatch, changes: dict[str, object]
+) -> None:
+    for name in ("parse_time", "parse_milliseconds", "parse_amount"):
+        monkeypatch.setattr(columns_module, name, lambda *values: pytest.fail(f"{values[:2]} is judged alone"))
+    messages = [spell(FIELDS | changes), spell(FIELDS)] * 50
+
+    assert len(encode_messages(messages, "STREAM", NOW).rows) == 100
 
 
 def test_times_of_one_minute_but_several_zones_are_each_in_its_own_minute() -> None:

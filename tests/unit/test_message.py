@@ -80,6 +80,15 @@ def test_message_has_only_its_required_fields() -> None:
         ("-9999999999.99", "-9999999999.99"),
         # A float would be off by one here.
         ("9007199254.74", "9007199254.74"),
+        # A double's artefact is the hundredth that was meant.
+        ("0.30000000000000004", "0.30"),
+        ("-1.0000000009999", "-1.00"),
+        ("1e-999999999", "0.00"),
+        # How Debezium and Protobuf keep decimals.
+        ('"12.34"', "12.34"),
+        ('"-0012.3400"', "-12.34"),
+        ('"+5"', "5.00"),
+        ('"0.30000000000000004"', "0.30"),
     ],
 )
 def test_amount_is_taken_exactly(spelling: str, amount: str) -> None:
@@ -90,12 +99,20 @@ def test_amount_is_taken_exactly(spelling: str, amount: str) -> None:
     ("spelling", "reason"),
     [
         ("12.345", "amount has 3 decimals, more than 2: 12.345"),
-        ("1e-999999999", "amount has 999999999 decimals, more than 2: 1E-999999999"),
+        ("1.005", "amount has 3 decimals, more than 2: 1.005"),
+        ("1.0000000011", "amount has 10 decimals, more than 2: 1.0000000011"),
+        ("9999999999.9999999999", "amount must be between -10^10 and 10^10: 9999999999.9999999999"),
         ("10000000000", "amount must be between -10^10 and 10^10: 10000000000"),
         ("-1e999999999", "amount must be between -10^10 and 10^10: -1E+999999999"),
         ("1e99999999999999999999", "not a number anyone can store: '1e99999999999999999999'"),
         ("9" * 5000, "a number with thousands of digits: amount"),
-        ('"12.50"', "amount must be a number, not text: '12.50'"),
+        ('"12,50"', "amount has a decimal comma or separates thousands: send 1234.56: '12,50'"),
+        ('"1,234.56"', "amount has a decimal comma or separates thousands: send 1234.56: '1,234.56'"),
+        ('"1e2"', "amount must be a number, or text that is a plain decimal such as 12.34: '1e2'"),
+        ('" 12.50"', "amount must be a number, or text that is a plain decimal such as 12.34: ' 12.50'"),
+        ('"NaN"', "amount must be a number, or text that is a plain decimal such as 12.34: 'NaN'"),
+        ('"\u0661"', "amount must be a number, or text that is a plain decimal such as 12.34: '\u0661'"),
+        ('"1.005"', "amount has 3 decimals, more than 2: '1.005'"),
         ("true", "amount must be a number, not true or false: true"),
         ("null", "amount is missing"),
         ("[1]", "amount must be a number, not a list: [1]"),
@@ -117,7 +134,9 @@ def test_amount_is_refused_with_its_reason(spelling: str, reason: str) -> None:
         (b" ", "not JSON: it is empty"),
         (b"hello", "not JSON: invalid character at byte 0: 'hello'"),
         (b'{"transaction_id": "TX', "not JSON: it ends too early"),
-        (b"\xef\xbb\xbf{}", "not JSON: invalid character at byte 0: '\\ufeff{}'"),
+        (b"\xef\xbb\xbf", "not JSON: it is empty"),
+        (b"\xef\xbb\xbf{}", "transaction_id is missing"),
+        (b"\xef\xbb\xbf\xef\xbb\xbf{}", "not JSON: invalid character at byte 0: '\\ufeff{}'"),
         (b"[1, 2]", "JSON, but no object: it is array"),
         (b'"text"', "JSON, but no object: it is str"),
         (b"null", "JSON, but no object: it is null"),
@@ -153,11 +172,19 @@ def test_message_that_cannot_be_decoded_is_refused_with_its_reason(value: bytes 
         ({"risk_score": 99.995}, "risk_score must be between 0 and 99.99: 99.995"),
         ({"risk_score": 1e300}, "risk_score must be between 0 and 99.99: 1E+300"),
         ({"event_time": ...}, "event_time is missing, and timestamp too"),
-        ({"event_time": 1718452800}, "event_time must be text in ISO 8601, not a number: 1718452800"),
+        (
+            {"event_time": True},
+            "event_time must be text in ISO 8601 or whole milliseconds since 1970, not true or false: true",
+        ),
+        ({"event_time": 0}, "event_time is before 2000-01-01: 0"),
+        ({"event_time": 946684799999}, "event_time is before 2000-01-01: 946684799999"),
+        ({"event_time": 1e300}, "event_time is more than one day ahead: 1E+300"),
+        ({"event_time": 1781611200001}, "event_time is more than one day ahead: 1781611200001"),
         ({"event_time": "1970-01-01T00:00:00Z"}, "event_time is before 2000-01-01: '1970-01-01T00:00:00Z'"),
         ({"event_time": "2999-01-01T00:00:00Z"}, "event_time is more than one day ahead: '2999-01-01T00:00:00Z'"),
         ({"event_time": "2026-02-30T00:00:00Z"}, "event_time is no real time: '2026-02-30T00:00:00Z'"),
-        ({"event_time": "2026-06-15T24:00:00Z"}, "event_time is no real time: '2026-06-15T24:00:00Z'"),
+        ({"event_time": "2026-06-15T11:61:00Z"}, "event_time is no real time: '2026-06-15T11:61:00Z'"),
+        ({"event_time": "2026-06-15T24:30:00Z"}, "event_time is no real time: '2026-06-15T24:30:00Z'"),
         # Year 1 in a zone east of Greenwich is before the first day that exists.
         ({"event_time": "0001-01-01T00:00:00+14:00"}, "event_time is no real time: '0001-01-01T00:00:00+14:00'"),
         (
@@ -171,8 +198,52 @@ def test_field_is_refused_with_its_reason(changes: dict[str, object], reason: st
 
 
 @pytest.mark.parametrize(
+    ("value", "fault"),
+    [
+        ("2026-06-15T24:00:00Z", "is at 24:00: send 00:00 of the next day"),
+        ("2026-06-15 24:00", "is at 24:00: send 00:00 of the next day"),
+        ("2026-06-30T23:59:60Z", "is in a leap second, second 60: send second 59"),
+        ("2026-06-30t23:59:60,5+01:00", "is in a leap second, second 60: send second 59"),
+        ("2026-W25-1", "is a week date: send year, month and day"),
+        ("2026W251T110000Z", "is a week date: send year, month and day"),
+        ("2026-166", "is an ordinal date: send year, month and day"),
+        ("2026-166T11:00:00Z", "is an ordinal date: send year, month and day"),
+        ("20260615T110000Z", "lacks its separators: send it such as 2026-01-31T23:59:59Z"),
+        ("2026-06-15", "is a date without a time of day"),
+        ("2026-06-15 11:00:00 UTC", "names its zone: send Z or an offset such as +01:00"),
+        ("2026-06-15T11:00+02:00[Europe/Berlin]", "names its zone: send Z or an offset such as +01:00"),
+        ("1781517600000", "is a number in text: send whole milliseconds since 1970 as a number, without quotes"),
+        ("2026-06-15T11Z", "is no time in ISO 8601, such as 2026-01-31T23:59:59.5Z"),
+        ("2026-06-15T11:00.5Z", "is no time in ISO 8601, such as 2026-01-31T23:59:59.5Z"),
+        ("2026-06-15T11:00:00+02:99", "is no time in ISO 8601, such as 2026-01-31T23:59:59.5Z"),
+        ("2026-06-15 11:00 PM", "is no time in ISO 8601, such as 2026-01-31T23:59:59.5Z"),
+        ("15.06.2026 11:00", "is no time in ISO 8601, such as 2026-01-31T23:59:59.5Z"),
+        (1781517600, "looks like seconds since 1970: send whole milliseconds"),
+        (1781517600.25, "looks like seconds since 1970: send whole milliseconds"),
+        (1781517600000000, "looks like microseconds since 1970: send whole milliseconds"),
+        (1781517600000000000, "looks like nanoseconds since 1970: send whole milliseconds"),
+        (1781517600000.5, "has a fraction of a millisecond: send whole milliseconds"),
+    ],
+)
+def test_time_is_refused_by_the_name_of_its_fault(value: object, fault: str) -> None:
+    shown = repr(value) if isinstance(value, str) else json.dumps(value)
+
+    assert reason_of(encode(event_time=value)) == f"event_time {fault}: {shown}"
+
+
+@pytest.mark.parametrize(
     ("spelling", "time"),
     [
+        ("2026-06-15T11:00Z", datetime(2026, 6, 15, 11, tzinfo=UTC)),
+        ("2026-06-15T11:00", datetime(2026, 6, 15, 11, tzinfo=UTC)),
+        ("2026-06-15T11:00+02:00", datetime(2026, 6, 15, 9, tzinfo=UTC)),
+        ("2026-06-15t11:00:00z", datetime(2026, 6, 15, 11, tzinfo=UTC)),
+        ("2026-06-15T11:00:00,25Z", datetime(2026, 6, 15, 11, 0, 0, 250_000, tzinfo=UTC)),
+        # Whole milliseconds since 1970, by value.
+        (1781521200123, datetime(2026, 6, 15, 11, 0, 0, 123_000, tzinfo=UTC)),
+        (1781521200000.0, datetime(2026, 6, 15, 11, tzinfo=UTC)),
+        (946684800000, datetime(2000, 1, 1, tzinfo=UTC)),
+        (1781611200000, NOW + timedelta(days=1)),
         ("2026-06-15T11:00:00Z", datetime(2026, 6, 15, 11, tzinfo=UTC)),
         ("2026-06-15 11:00:00Z", datetime(2026, 6, 15, 11, tzinfo=UTC)),
         # No zone is UTC.
@@ -187,7 +258,7 @@ def test_field_is_refused_with_its_reason(changes: dict[str, object], reason: st
         ("2026-06-16T12:00:00Z", NOW + timedelta(days=1)),
     ],
 )
-def test_time_is_read_in_each_spelling(spelling: str, time: datetime) -> None:
+def test_time_is_read_in_each_spelling(spelling: object, time: datetime) -> None:
     assert parse_message(encode(event_time=spelling), NOW).event_time == time
 
 
