@@ -14,6 +14,7 @@ _KINDS: dict[type, str] = {
     list: "a list",
     type(None): "null",
 }
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
 def kind(value: object) -> str:
@@ -34,7 +35,7 @@ def show(value: object) -> str:
         text = str(value)
     else:
         try:
-            text = msgspec.json.encode(value).decode()
+            text = _ENCODER.encode(value).decode()
         except RecursionError:
             text = f"{kind(value)}, nested too deeply to show"
     return text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "..."
