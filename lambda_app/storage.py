@@ -25,6 +25,7 @@ from lambda_app.database import (
     insert_many,
     queries,
     savepoint,
+    time_zone_name,
     transaction,
 )
 from lambda_app.speed_layer import SpeedLayer
@@ -81,11 +82,6 @@ class DeadLetter:
     job_id: str | None = None
 
 
-def session_zone(connection: Connection) -> ZoneInfo:
-    """The time zone that cuts the days; asks nothing over the wire."""
-    return ZoneInfo(connection.info.parameter_status("TimeZone") or "UTC")
-
-
 class Store:
     """The transactions of one writer: rows, and with the commit their aggregates.
 
@@ -93,8 +89,10 @@ class Store:
     """
 
     def __init__(self, connection: Connection, shard: int) -> None:
+        """Asks for the zone that cuts the days, in a transaction of its own."""
         self.connection = connection
-        self.days = Days(session_zone(connection))
+        with transaction(connection):
+            self.days = Days(ZoneInfo(time_zone_name(connection)))
         self._speed_layer = SpeedLayer(connection, self.days, shard)
 
     @contextmanager

@@ -3,9 +3,10 @@
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from conftest import Database
@@ -21,7 +22,7 @@ from lambda_app.core.message import MAX_LENGTHS, Transaction, parse_message
 from lambda_app.core.rows import Rows
 from lambda_app.database import Connection
 from lambda_app.errors import DatabaseUnavailable, InvalidMessage
-from lambda_app.storage import DeadLetter, Store, StoreResult, record_dead_letters, session_zone, store_chunk
+from lambda_app.storage import DeadLetter, Store, StoreResult, record_dead_letters, store_chunk
 
 NOON = datetime(2026, 6, 15, 12, tzinfo=UTC)
 
@@ -52,7 +53,7 @@ def store(
     connection: Connection, rows: Sequence[Transaction], ingestion_type: str = "STREAM", expect_duplicates: bool = False
 ) -> StoreResult:
     lines = [encode_row(each, ingestion_type) for each in rows]
-    return store_chunk(connection, Rows.of(lines), Days(session_zone(connection)), expect_duplicates)
+    return store_chunk(connection, Rows.of(lines), Days(ZoneInfo(db.time_zone_name(connection))), expect_duplicates)
 
 
 def stored_ids(database: Database) -> list[str]:
@@ -93,6 +94,25 @@ def test_of_rows_with_one_key_in_a_chunk_the_first_is_stored(
 
     assert (result.stored, result.duplicates) == (2, (2, 3))
     assert database.value("SELECT location FROM lambda.transactions WHERE transaction_id = 'TXN-1'") == "first"
+
+
+def test_clients_time_zone_cuts_no_days(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    database.query(f"ALTER DATABASE {database.name} SET timezone = 'Asia/Tokyo'")
+    # What root's shell may have: libpq sets the session's zone by it.
+    monkeypatch.setenv("PGTZ", "America/New_York")
+    rows = Rows.of([encode_row(row(1, event_time=datetime(2026, 6, 15, 20, tzinfo=UTC)), "STREAM")])
+
+    with closing(db.connect(db.STREAM)) as connection:
+        writer = Store(connection, 1)
+        with writer.transaction():
+            writer.add(rows)
+            writer._speed_layer.flush()
+            locks = "SELECT DATE '2000-01-01' + objid::int FROM pg_locks WHERE locktype = 'advisory' AND classid = 4"
+            locked = db.fetch_all(connection, locks)
+        assert connection.info.parameter_status("TimeZone") == "America/New_York"
+
+    assert locked == [(date(2026, 6, 16),)]
+    assert database.count("transactions_20260616") == 1
 
 
 def test_chunks_of_one_transaction_do_not_mix(database: Database, connection: Connection) -> None:
