@@ -183,7 +183,7 @@ class Retry:
         encoded = _encode(letters, _headers(store.connection, letters), self._clock.now())
         partitions.ensure(encoded.rows)
         # Where some rows are stored already, there are more: no need to find out each time.
-        result = store.add(encoded.rows, expect_duplicates=self.duplicate > 0)
+        result = store.add(encoded.rows, expect_duplicates=bool(self.duplicate or self.remaining))
         fates = ["stored"] * len(encoded.places)
         for index in result.duplicates:
             fates[index] = "duplicate"

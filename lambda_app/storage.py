@@ -11,7 +11,8 @@ from typing import cast
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from lambda_app.core.copy_text import COLUMNS
+from lambda_app.core.conflicts import CONTENT, conflict_reason
+from lambda_app.core.copy_text import COLUMNS, MINUTE_LENGTH
 from lambda_app.core.days import Days
 from lambda_app.core.rows import Rows
 from lambda_app.core.stats import Stats, aggregate_lines
@@ -19,6 +20,7 @@ from lambda_app.database import (
     Connection,
     UndefinedTable,
     ValueRefused,
+    array_literal,
     copy_in,
     copy_parts,
     fetch_all,
@@ -41,7 +43,10 @@ RETRY_SHARD = -1
 
 @dataclass(frozen=True)
 class Refusal:
-    """A row that passed our checks and PostgreSQL refused all the same."""
+    """A row that passed our checks and is not stored all the same.
+
+    PostgreSQL refused it, or its (event_time, transaction_id) was there already with other content.
+    """
 
     # Its place in the lines given to `store_chunk`.
     index: int
@@ -53,7 +58,7 @@ class StoreResult:
     """What became of the rows of a chunk: stored, duplicate and refused add up to its length."""
 
     stored: int
-    # The places of rows whose (event_time, transaction_id) was there already, or stands earlier in the chunk.
+    # The places of rows that were there already, or stand earlier in the chunk, with the same content.
     duplicates: tuple[int, ...] = ()
     refused: tuple[Refusal, ...] = ()
     # Aggregates of the stored ones.
@@ -222,8 +227,31 @@ def _store_new(connection: Connection, lines: Sequence[str], days: Iterable[date
     parts = ("".join(lines[place : place + _PART]).encode() for place in range(0, len(lines), _PART))
     copy_parts(connection, "pg_temp.chunk", COLUMNS, parts)
     rows = fetch_all(connection, queries("storage")["insert_chunk"])
-    duplicates = tuple(int(str(line)) - 1 for (line,) in rows)
-    return StoreResult(len(lines) - len(duplicates), duplicates)
+    present = [int(str(line)) - 1 for (line,) in rows]
+    conflicts = _find_conflicts(connection, lines, present)
+    indexes = {conflict.index for conflict in conflicts}
+    duplicates = tuple(index for index in present if index not in indexes)
+    return StoreResult(len(lines) - len(present), duplicates, conflicts)
+
+
+def _find_conflicts(connection: Connection, lines: Sequence[str], present: Sequence[int]) -> tuple[Refusal, ...]:
+    """Those of the rows that were there already, given by their places, whose content is another one."""
+    if not present:
+        return ()
+    minutes = {lines[index][:MINUTE_LENGTH] for index in present}
+    rows = fetch_all(
+        connection,
+        queries("storage")["conflicts"],
+        {
+            "lines": array_literal([index + 1 for index in present]),
+            "first": f"{min(minutes)}:00Z",
+            "last": f"{max(minutes)}:59.999999Z",
+        },
+    )
+    return tuple(
+        Refusal(int(str(line)) - 1, conflict_reason(content[: len(CONTENT)], content[len(CONTENT) :]))
+        for line, *content in rows
+    )
 
 
 def _store_halves(connection: Connection, lines: Sequence[str], days: Iterable[date]) -> StoreResult:

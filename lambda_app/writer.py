@@ -48,7 +48,7 @@ class Writer:
         self._topic = topic
         self._store = Store(self.connection, shard)
         self._partitions = Partitions(self.connection, self._store.days)
-        # Chunks left for which a repetition is expected: they do not try the fast path.
+        # Chunks left for which a repetition or a conflict is expected: they do not try the fast path.
         self._cautious_chunks = 0
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="writer")
         self._in_flight: Future[Stored] | None = None
@@ -87,7 +87,8 @@ class Writer:
             for advance in advances:
                 advance.recognise(advance.dead_letters - new[advance.partition])
             positions.advance(connection, self._topic, topic_id, advances)
-        self._cautious_chunks = settings.CAUTIOUS_CHUNKS if result.duplicates else max(0, self._cautious_chunks - 1)
+        is_whole = result.stored == len(chunk.rows)
+        self._cautious_chunks = max(0, self._cautious_chunks - 1) if is_whole else settings.CAUTIOUS_CHUNKS
         next_offsets = {advance.partition: advance.next_offset for advance in advances}
         return Stored(
             next_offsets,

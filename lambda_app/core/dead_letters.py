@@ -2,8 +2,8 @@
 
 import re
 
-# The value that a reason ends with as its example; a pattern for Python and for PostgreSQL.
-EXAMPLE = r"""(?s)( at byte [0-9]+)?: (['"{[0-9-]|true|false|null).*$"""
+# The values that a reason ends with as its example; a pattern for Python and for PostgreSQL.
+EXAMPLE = r"""(?s)( at byte [0-9]+)?: (['"{[0-9-]|true|false|null|[a-z_]+ is .*, stored is ).*$"""
 
 _LIKE = str.maketrans({"*": "%", "?": "_", "%": "\\%", "_": "\\_", "\\": "\\\\"})
 # What a terminal would obey.
@@ -16,6 +16,8 @@ def reason_kind(reason: str) -> str:
 
     >>> reason_kind("amount has 3 decimals, more than 2: 1.234")
     'amount has 3 decimals, more than 2'
+    >>> reason_kind("conflicts with the stored transaction of this id and time: amount is 2.00, stored is 1.00")
+    'conflicts with the stored transaction of this id and time'
     """
     return re.sub(EXAMPLE, "", reason)
 

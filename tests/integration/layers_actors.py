@@ -8,7 +8,7 @@ from typing import Protocol
 from uuid import UUID
 
 from interleaving import Actor, Fault, TurnClock
-from layers_model import Message, Model, Place, Row
+from layers_model import Fate, Message, Model, Place, Row
 
 from lambda_app import database as db
 from lambda_app import storage
@@ -23,6 +23,8 @@ from lambda_app.storage import BATCH_SHARD, DeadLetter, Store
 from lambda_app.writer import Stored, Writer
 
 TOPIC, TOPIC_ID = "transactions", UUID(int=1)
+# Stands for the line of a file that conflicts with what is stored.
+CONFLICT = b"a conflict"
 
 
 class World(Protocol):
@@ -154,24 +156,33 @@ class LoadActor(PlatformActor):
                 with db.transaction(connection):
                     storage.ensure_partitions(connection, store.days.of(piece.minutes()))
             with store.transaction():
-                loaded = duplicate = 0
+                loaded = duplicate = first = 0
+                conflicts = []
                 for chunk in (pieces[:1], pieces[1:]):
                     result = store.add_while_read(chunk, expect_duplicates=duplicate > 0)
-                    assert result.refused == ()
+                    conflicts += [first + each.index for each in result.refused]
+                    assert all("conflicts with" in each.reason for each in result.refused)
                     loaded, duplicate = loaded + result.stored, duplicate + result.duplicate
+                    first += sum(map(len, chunk))
                 letters = [DeadLetter("bad", raw, file=file, line=line) for _, _, file, line, raw in self.letters]
+                letters += [DeadLetter("a conflict", CONFLICT, file=f"{self.job_id}.csv", line=n) for n in conflicts]
                 storage.record_dead_letters(connection, letters)
-                counts = {"rows_read": 0, "rows_loaded": loaded, "rows_duplicate": duplicate, "rows_rejected": 0}
+                counts = {"rows_read": 0, "rows_loaded": loaded, "rows_duplicate": duplicate}
+                counts["rows_rejected"] = len(conflicts)
                 db.fetch_all(connection, db.queries("batch")["complete_job"], {"id": self.id, "header": [], **counts})
 
     def is_committed(self) -> bool:
         return self.world.query(f"SELECT status FROM lambda.batch_jobs WHERE id = {self.id}") == [("completed",)]
 
     def apply(self) -> None:
-        loaded = sum(self.world.model.store(row) for piece in self.pieces for row in piece)
+        fates = [self.world.model.store(row) for piece in self.pieces for row in piece]
+        conflicts = [place for place, fate in enumerate(fates) if fate is Fate.REFUSED]
         self.world.model.letters.update(self.letters)
-        counts = self.world.query(f"SELECT rows_loaded, rows_duplicate FROM lambda.batch_jobs WHERE id = {self.id}")
-        assert counts == [(loaded, sum(map(len, self.pieces)) - loaded)]
+        self.world.model.letters.update((None, None, f"{self.job_id}.csv", place, CONFLICT) for place in conflicts)
+        counts = self.world.query(
+            f"SELECT rows_loaded, rows_duplicate, rows_rejected FROM lambda.batch_jobs WHERE id = {self.id}"
+        )
+        assert counts == [tuple(fates.count(fate) for fate in Fate)]
 
     def check_end(self) -> None:
         super().check_end()

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from decimal import Decimal
+from enum import Enum
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -83,6 +84,18 @@ class Row(NamedTuple):
     job_id: str | None = None
     ingestion_type: str = "STREAM"
 
+    def content(self) -> "Row":
+        """What makes it the same transaction; no message here has a job_id."""
+        return self._replace(job_id=None, ingestion_type="")
+
+
+class Fate(Enum):
+    """What becomes of a valid row; in the order of Position's counters."""
+
+    STORED = 1
+    DUPLICATE = 2
+    REFUSED = 3
+
 
 class Message(NamedTuple):
     """What a source sends; `row` is None when it is not valid."""
@@ -139,27 +152,26 @@ class Model:
     # Partition, offset, file, line, raw.
     letters: set[tuple[Any, ...]] = field(default_factory=set)
 
-    def store(self, row: Row) -> bool:
-        """Whether it was new."""
+    def store(self, row: Row) -> Fate:
+        """What becomes of a row."""
         key = (row.event_time, row.transaction_id)
-        is_new = key not in self.rows
-        self.rows.setdefault(key, row)
-        return is_new
+        if key not in self.rows:
+            self.rows[key] = row
+            return Fate.STORED
+        return Fate.DUPLICATE if self.rows[key].content() == row.content() else Fate.REFUSED
 
     def read(self, partition: int, messages: Iterable[Message]) -> None:
         """What becomes of the next messages of a partition."""
         position = self.positions[partition]
         for message in messages:
-            stored = letter = 0
-            if message.row is None:
+            fate = self.store(message.row) if message.row else Fate.REFUSED
+            if fate is Fate.REFUSED:
                 origin = (partition, position.next_offset, None, None, message.value)
-                # One that is met again is no second letter.
-                letter = int(origin not in self.letters)
+                if origin in self.letters:
+                    # One that is met again is no second letter.
+                    fate = Fate.DUPLICATE
                 self.letters.add(origin)
-            else:
-                stored = int(self.store(message.row))
-            duplicate = 1 - stored - letter
-            more = Position(1, stored, duplicate, letter)
+            more = Position(1, *(int(fate is each) for each in Fate))
             position = Position(*(old + new for old, new in zip(position, more, strict=True)))
         self.positions[partition] = position
 

@@ -223,18 +223,19 @@ def test_bad_lines_become_dead_letters_by_number_and_good_ones_are_stored(databa
     ):
         counts = batch_files.load_file(store, maker, path, "input.csv", "BAT00001", datetime(2026, 11, 24, tzinfo=UTC))
 
-    assert (counts.read, counts.loaded, counts.duplicate, counts.rejected) == (6, 2, 1, 3)
+    assert (counts.read, counts.loaded, counts.duplicate, counts.rejected) == (6, 2, 0, 4)
     assert database.query("SELECT transaction_id, location FROM lambda.transactions ORDER BY 1") == [
         ("T1", "two\r\nlines"),
         ("T4", None),
     ]
     letters = database.query("SELECT file, line, reason FROM lambda.dead_letters ORDER BY line")
-    assert [(file, line) for file, line, _ in letters] == [("input.csv", 4), ("input.csv", 5), ("input.csv", 7)]
+    assert [(file, line) for file, line, _ in letters] == [("input.csv", line) for line in (4, 5, 6, 7)]
     assert "3 decimals" in str(letters[0][2])
     assert "surrogate" in str(letters[1][2])
-    assert letters[2][2] == "2 fields where the header names 7"
+    assert "location is 'again', stored is 'two\\r\\nlines'" in str(letters[2][2])
+    assert letters[3][2] == "2 fields where the header names 7"
     assert bytes(database.value("SELECT raw FROM lambda.dead_letters WHERE line = 7")) == b"too,few\r\n"
-    assert database.count("dead_letters", "job_id = 'BAT00001'") == 3
+    assert database.count("dead_letters", "job_id = 'BAT00001'") == 4
 
 
 def test_file_without_a_needed_column_is_refused_as_a_whole(database, tmp_path):

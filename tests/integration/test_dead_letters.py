@@ -125,11 +125,15 @@ def test_list_by_reason_counts_what_differs_only_in_its_value_together(database:
     for number in range(3):
         record_messages([b"x"], f"topic-{number}", f"amount has 3 decimals, more than 2: {number}.001")
     record_messages([b"x"], "other", "account_id is missing")
+    conflict = "conflicts with the stored transaction of this id and time: location is '{}: 1', stored is null"
+    for number in range(2):
+        record_messages([b"x"], f"conflict-{number}", conflict.format(number))
 
     shown = run_dead_letters(database, "list", "--by-reason").stdout.splitlines()
 
-    assert [line.split()[0] for line in shown if "decimals" in line or "missing" in line] == ["3", "1"]
-    assert "4 open dead letters" in shown
+    found = [line.split()[0] for line in shown if any(word in line for word in ("decimals", "missing", "conflicts"))]
+    assert found == ["3", "2", "1"]
+    assert "6 open dead letters" in shown
 
 
 def test_show_gives_everything_and_the_text_or_a_dump(database: Database) -> None:

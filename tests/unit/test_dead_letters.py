@@ -30,6 +30,16 @@ def test_reason_kind_is_the_start_of_the_reason_without_its_value(value: bytes, 
     assert str(error.value).startswith(kind)
 
 
+def test_conflicts_are_of_one_kind_whatever_differs() -> None:
+    start = "conflicts with the stored transaction of this id and time"
+
+    for differences in (
+        "amount is 2.00, stored is 1.00",
+        "location is 'a: 5', stored is null; amount is 2",
+    ):
+        assert reason_kind(f"{start}: {differences}") == start
+
+
 @pytest.mark.parametrize(
     ("pattern", "like"), [("day.csv", "day.csv"), ("*_?.csv", "%\\__.csv"), ("100%\\", "100\\%\\\\")]
 )

@@ -41,6 +41,36 @@ LEFT JOIN stored AS s USING (event_time, transaction_id)
 WHERE s.transaction_id IS NULL OR n.nth > 1
 ORDER BY n.line;
 
+-- conflicts --
+-- Of lines that were there already those with other content: theirs, then what is stored, in the order of CONTENT. As a
+-- second statement it sees what insert_chunk has just stored. The bounds limit the partitions that are planned for;
+-- OFFSET 0 looks each row up by its primary key. An empty text is an absent one, as a file cannot tell them apart. A row
+-- of the batch has the job_id of the job that loads it: no content.
+SELECT
+    c.line,
+    c.account_id, c.transaction_type, c.amount, nullif(c.merchant_category, ''), nullif(c.location, ''), c.card_present,
+    c.risk_score, CASE WHEN s.are_of_stream THEN nullif(c.job_id, '') END,
+    s.account_id, s.transaction_type, s.amount, nullif(s.merchant_category, ''), nullif(s.location, ''), s.card_present,
+    s.risk_score, CASE WHEN s.are_of_stream THEN nullif(s.job_id, '') END
+FROM pg_temp.chunk AS c
+CROSS JOIN LATERAL (
+    SELECT t.*, 'BATCH' NOT IN (c.ingestion_type, t.ingestion_type) AS are_of_stream
+    FROM lambda.transactions AS t
+    WHERE t.event_time = c.event_time AND t.transaction_id = c.transaction_id
+        AND t.event_time BETWEEN %(first)s AND %(last)s
+        AND (
+            (c.account_id, c.transaction_type, c.amount, c.card_present, c.risk_score)
+            IS DISTINCT FROM (t.account_id, t.transaction_type, t.amount, t.card_present, t.risk_score)
+            OR nullif(c.merchant_category, '') IS DISTINCT FROM nullif(t.merchant_category, '')
+            OR nullif(c.location, '') IS DISTINCT FROM nullif(t.location, '')
+            OR nullif(c.job_id, '') IS DISTINCT FROM nullif(t.job_id, '')
+            AND 'BATCH' NOT IN (c.ingestion_type, t.ingestion_type)
+        )
+    OFFSET 0
+) AS s
+WHERE c.line = ANY(%(lines)s::bigint[])
+ORDER BY c.line;
+
 -- insert_dead_letters --
 -- Keeps what was not valid, a message of the stream once.
 INSERT INTO lambda.dead_letters (topic, topic_id, partition, "offset", file, line, job_id, raw, reason)
