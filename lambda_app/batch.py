@@ -177,7 +177,8 @@ class BatchRun:
                 rows_loaded=loaded.loaded,
                 rows_duplicate=loaded.duplicate,
                 rows_rejected=loaded.rejected,
-                header=list(loaded.header),
+                header=list(loaded.header.columns),
+                delimiter=loaded.header.delimiter,
             )
         return loaded
 

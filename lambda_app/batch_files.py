@@ -5,18 +5,18 @@ Memory stays bounded whatever the size of a file.
 
 import csv
 import gc
-import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
 from pathlib import Path
-from typing import BinaryIO
 from zoneinfo import ZoneInfo
 
 from lambda_app import settings
+from lambda_app.compressed_files import GunzippedFile, HashedFile, is_compressed
 from lambda_app.core.csv_bulk import CsvFile, Piece
+from lambda_app.core.csv_header import NO_HEADER, Header
 from lambda_app.core.csv_records import RejectedLine
 from lambda_app.core.generator import GeneratedTransaction, Pools, draw_pools, generate_day
 from lambda_app.core.rows import Rows
@@ -44,13 +44,13 @@ COLUMNS = (
 
 @dataclass
 class LoadedFile:
-    """What became of a file's records, the columns that its header names, and what identifies the bytes read."""
+    """What became of a file's records, its header, and what identifies the bytes read."""
 
     read: int = 0
     loaded: int = 0
     duplicate: int = 0
     rejected: int = 0
-    header: Sequence[str] = ()
+    header: Header = NO_HEADER
     content_hash: bytes = b""
 
 
@@ -65,8 +65,8 @@ def load_file(
     gc.set_threshold(GC_THRESHOLD)
     loader = _Loader(store, partition_maker, name, job_id)
     with path.open("rb") as opened:
-        file = _HashedFile(opened)
-        source = CsvFile(file, job_id, INGESTION_TYPE)
+        file = HashedFile(opened)
+        source = CsvFile(GunzippedFile(file) if is_compressed(name) else file, job_id, INGESTION_TYPE)
         loader.load(source.pieces(now))
     loaded = loader.loaded
     if loaded.read and loaded.read == loaded.rejected:
@@ -74,24 +74,6 @@ def load_file(
     loaded.header = source.header
     loaded.content_hash = file.sha256.digest()
     return loaded
-
-
-class _HashedFile:
-    """A file, and the SHA-256 of what was read of it."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self.sha256 = hashlib.sha256()
-
-    def read(self, size: int) -> bytes:
-        return self._hashed(self._file.read(size))
-
-    def readline(self, size: int) -> bytes:
-        return self._hashed(self._file.readline(size))
-
-    def _hashed(self, content: bytes) -> bytes:
-        self.sha256.update(content)
-        return content
 
 
 class _Loader:

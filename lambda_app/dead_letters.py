@@ -17,6 +17,7 @@ from lambda_app.clock import Clock
 from lambda_app.core.backoff import Backoff
 from lambda_app.core.bulk import Encoded, encode_messages
 from lambda_app.core.copy_text import encode_row
+from lambda_app.core.csv_header import Header
 from lambda_app.core.csv_rows import parse_raw_record
 from lambda_app.core.dead_letters import EXAMPLE, like_pattern, reason_kind
 from lambda_app.core.rows import Rows
@@ -203,13 +204,14 @@ class Retry:
             self.remaining[_OTHER_RETRY] += left_out
 
 
-def _headers(connection: Connection, letters: Sequence[Letter]) -> dict[str, list[str]]:
-    """The columns of the files, by job."""
+def _headers(connection: Connection, letters: Sequence[Letter]) -> dict[str, Header]:
+    """The headers of the files, by job."""
     job_ids = {letter.job_id for letter in letters if not letter.is_message}
-    return dict(_query(connection, "headers", {"job_ids": list(job_ids)})) if job_ids else {}
+    rows = _query(connection, "headers", {"job_ids": list(job_ids)}) if job_ids else []
+    return {job_id: Header(tuple(columns), delimiter) for job_id, columns, delimiter in rows}
 
 
-def _encode(letters: Sequence[Letter], headers: Mapping[str, Sequence[str]], now: datetime) -> Encoded:
+def _encode(letters: Sequence[Letter], headers: Mapping[str, Header], now: datetime) -> Encoded:
     """Messages first, then records; places are those of the letters."""
     messages = [letter.raw for letter in letters if letter.is_message]
     encoded = encode_messages(messages, chunk.INGESTION_TYPE, now)
@@ -225,7 +227,7 @@ def _encode(letters: Sequence[Letter], headers: Mapping[str, Sequence[str]], now
     return encoded
 
 
-def _encode_record(letter: Letter, headers: Mapping[str, Sequence[str]], now: datetime) -> str:
+def _encode_record(letter: Letter, headers: Mapping[str, Header], now: datetime) -> str:
     if letter.job_id is None or letter.job_id not in headers:
         raise InvalidMessage(_NO_HEADER)
     record = parse_raw_record(headers[letter.job_id], letter.raw or b"", now, letter.job_id)

@@ -15,8 +15,10 @@ from lambda_app.core.columns import (
 )
 from lambda_app.core.copy_text import BOOLEANS, COLUMNS, NULL, encode_row, escape
 from lambda_app.core.csv_columns import split_columns
-from lambda_app.core.csv_records import BinaryFile, Block, Records, RejectedLine
-from lambda_app.core.csv_rows import parse_header, parse_number, parse_record
+from lambda_app.core.csv_header import parse_header
+from lambda_app.core.csv_lines import BinaryFile
+from lambda_app.core.csv_records import Block, Records, RejectedLine
+from lambda_app.core.csv_rows import parse_number, parse_record, parse_time_field
 from lambda_app.core.halving import by_halves
 from lambda_app.core.rows import Rows
 from lambda_app.errors import InvalidMessage
@@ -44,7 +46,10 @@ class CsvFile:
     def __init__(self, file: BinaryFile, job_id: str, ingestion_type: str) -> None:
         """Raises InvalidFile when the header is missing or lacks a required column."""
         self._records = Records(file)
-        self.header = parse_header(self._records.take(1))
+        self.header = parse_header(self._records.peek())
+        self._columns = self.header.columns
+        self._records.delimiter = self.header.delimiter
+        self._records.take(1)
         self._job_id = job_id
         self._ingestion_type = ingestion_type
 
@@ -58,7 +63,7 @@ class CsvFile:
 
     def _add_block(self, block: bytes, now: datetime, piece: Piece) -> None:
         raws = block.splitlines(keepends=True)
-        columns = split_columns(block, len(raws), len(self.header))
+        columns = split_columns(block, len(raws), len(self._columns), self.header.delimiter)
         if columns:
             try:
                 rows = self._encode_valid(columns, now)
@@ -74,7 +79,7 @@ class CsvFile:
     def _add_records(self, block: Block, now: datetime, piece: Piece) -> None:
         def add_all(start: int, end: int) -> None:
             records = block.records[start:end]
-            if set(map(len, records)) != {len(self.header)}:
+            if set(map(len, records)) != {len(self._columns)}:
                 raise InvalidMessage("a record has too few or too many fields")
             piece.rows += self._encode_valid(list(zip(*records, strict=True)), now)
             piece.lines += block.lines[start:end]
@@ -84,7 +89,7 @@ class CsvFile:
             for place in range(start, end):
                 line, raw = block.lines[place], block.raws[place]
                 try:
-                    row = parse_record(self.header, block.records[place], now, self._job_id)
+                    row = parse_record(self._columns, block.records[place], now, self._job_id)
                 except InvalidMessage as error:
                     piece.rejected.append(RejectedLine(line, raw, str(error)))
                 else:
@@ -98,9 +103,9 @@ class CsvFile:
 
     def _encode_valid(self, fields: Sequence[Sequence[str]], now: datetime) -> Rows:
         """Rows of records that are all valid, given by column; raises InvalidMessage when one may not be."""
-        given: Mapping[str, Sequence[str]] = dict(zip(self.header, fields, strict=True))
+        given: Mapping[str, Sequence[str]] = dict(zip(self._columns, fields, strict=True))
         absent = [""] * len(fields[0])
-        times, minutes = time_columns(_either(given.get("event_time"), given.get("timestamp")), now)
+        times, minutes = time_columns(_times(given.get("event_time"), given.get("timestamp")), now)
         columns: dict[str, Sequence[str]] = {
             "event_time": times,
             "amount": amount_column(given["amount"], partial(parse_number, "amount")),
@@ -122,10 +127,13 @@ class CsvFile:
         )
 
 
-def _either(event_times: Sequence[str] | None, timestamps: Sequence[str] | None) -> Sequence[str]:
-    if event_times is None or timestamps is None:
-        return event_times or timestamps or ()
-    return [event_time or timestamp for event_time, timestamp in zip(event_times, timestamps, strict=True)]
+def _times(event_times: Sequence[str] | None, timestamps: Sequence[str] | None) -> Sequence[str | int]:
+    """The times as messages would give them."""
+    times = event_times or timestamps or ()
+    if event_times and timestamps:
+        times = [event_time or timestamp for event_time, timestamp in zip(event_times, timestamps, strict=True)]
+    # A file writes all its times in one way.
+    return times if parse_time_field(times[0]) == times[0] else [parse_time_field(time) for time in times]
 
 
 def _boolean_column(texts: Sequence[str]) -> Sequence[str]:
@@ -134,6 +142,6 @@ def _boolean_column(texts: Sequence[str]) -> Sequence[str]:
     except KeyError:
         pass
     try:
-        return [_BOOLEAN_COLUMN[text.lower()] for text in texts]
+        return [_BOOLEAN_COLUMN[text.strip().lower()] for text in texts]
     except KeyError:
         raise InvalidMessage("card_present is neither true nor false") from None

@@ -2,40 +2,41 @@
 
 from collections.abc import Sequence
 
-# Stands for a comma between quotes while the text is split at the others.
-_QUOTED_COMMA = "\x1f"
+# Stands for a delimiter between quotes while the text is split at the others.
+_QUOTED_DELIMITER = "\x1f"
 # As csv.field_size_limit: of a shorter text no field is too long for a reader.
 _LONGEST = 131_072
 
 
-def split_columns(block: bytes, lines: int, width: int) -> Sequence[Sequence[str]] | None:
-    r"""The fields of so many whole lines, by column; None when it takes a CSV reader to tell.
+def split_columns(block: bytes, lines: int, width: int, delimiter: str = ",") -> Sequence[Sequence[str]] | None:
+    r"""The fields of whole lines, by column; None when it takes a CSV reader to tell.
 
-    It takes one for: a record of not `width` fields, line breaks or quotes within quotes, quotes within a field.
+    It takes one for: a record of another number of fields than `width`, line breaks or quotes within quotes, quotes
+    within a field.
 
     >>> split_columns(b'a,"b, c"\nd,e\n', 2, 2)
     [['a', 'd'], ['b, c', 'e']]
     """
     text = block.decode("utf-8", "surrogateescape")
     if "\r" in text:
-        text = text.replace("\r\n", "\n")
-    if _QUOTED_COMMA in text or "\r" in text or len(block) > _LONGEST:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if _QUOTED_DELIMITER in text or len(block) > _LONGEST:
         return None
     parts = text.removesuffix("\n").split('"')
     quotes = len(parts) - 1
     if quotes:
-        quoted = "\n".join(parts[1::2]).replace(",", _QUOTED_COMMA).split("\n")
+        quoted = "\n".join(parts[1::2]).replace(delimiter, _QUOTED_DELIMITER).split("\n")
         # Each quote has its match in the same line.
         if quotes % 2 or len(quoted) != quotes // 2:
             return None
         parts[1::2] = quoted
-    columns = _split_plain('"'.join(parts), lines, width)
-    return _unquote(columns, quotes) if columns and quotes else columns
+    columns = _split_plain('"'.join(parts), lines, width, delimiter)
+    return _unquote(columns, quotes, delimiter) if columns and quotes else columns
 
 
-def _split_plain(text: str, lines: int, width: int) -> list[list[str]] | None:
-    """Splits at every comma; None unless each line has `width` fields."""
-    fields = text.split(",")
+def _split_plain(text: str, lines: int, width: int, delimiter: str) -> list[list[str]] | None:
+    """Splits at every delimiter; None unless each line has `width` fields."""
+    fields = text.split(delimiter)
     step = width - 1
     if len(fields) != lines * step + 1:
         return None
@@ -47,7 +48,7 @@ def _split_plain(text: str, lines: int, width: int) -> list[list[str]] | None:
     return [ends[::2], *(fields[place::step] for place in range(1, step)), ends[1::2]]
 
 
-def _unquote(columns: list[list[str]], quotes: int) -> list[list[str]] | None:
+def _unquote(columns: list[list[str]], quotes: int, delimiter: str) -> list[list[str]] | None:
     """None when there are quotes that do not enclose a field; they match up within each field."""
     # The columns that begin with a quote first: as a rule there are no others with quotes.
     for place in sorted(range(len(columns)), key=lambda place: '"' not in columns[place][0]):
@@ -58,6 +59,6 @@ def _unquote(columns: list[list[str]], quotes: int) -> list[list[str]] | None:
         count = framed.count('\n"') + framed.count('"\n')
         if text.count('"') != count:
             return None
-        columns[place] = text.replace('"', "").replace(_QUOTED_COMMA, ",").split("\n")
+        columns[place] = text.replace('"', "").replace(_QUOTED_DELIMITER, delimiter).split("\n")
         quotes -= count
     return columns

@@ -1,22 +1,11 @@
-"""A CSV file into blocks of lines, and those into records: memory stays flat, each record knows its line and bytes."""
+"""Lines of a CSV file into records: memory stays flat, each record knows its line and its bytes."""
 
 import csv
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
-# What is made of a block on the way still is in the processor's cache when it is used.
-_BLOCK_BYTES = 120 * 1024
-# Longer lines are read in pieces of this size, which no row survives.
-_LONGEST_LINE_BYTES = 1024 * 1024
-
-
-class BinaryFile(Protocol):
-    """What a file is read by."""
-
-    def read(self, size: int, /) -> bytes: ...
-    def readline(self, size: int, /) -> bytes: ...
+from lambda_app.core.csv_lines import LONGEST_LINE_BYTES, BinaryFile, Lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +31,9 @@ class Records:
     """Where a file is read: `peek` at whole lines, then `skip` them or `take` their records."""
 
     def __init__(self, file: BinaryFile) -> None:
-        self._file = file
+        # Known once the header was looked at.
+        self.delimiter = ","
+        self._lines = Lines(file)
         self._peeked = b""
         self._line = 1
         # While records are taken: lines to come, and those of the record at hand.
@@ -52,32 +43,30 @@ class Records:
     def peek(self) -> bytes:
         """The next lines with their ends, many at once; empty at the end of the file."""
         if not self._peeked:
-            block = self._file.read(_BLOCK_BYTES)
-            self._peeked = block if block.endswith(b"\n") else block + self._file.readline(_LONGEST_LINE_BYTES)
+            self._peeked = self._lines.read()
         return self._peeked
 
     def skip(self, count: int) -> range:
-        """Passes over what was peeked at, so many lines; gives their numbers."""
+        """Passes over the `count` lines that were peeked at; gives their numbers."""
         first, self._line, self._peeked = self._line, self._line + count, b""
         return range(first, self._line)
 
     def take(self, limit: int | None = None) -> Block:
         """The records that begin in what `peek` shows, up to `limit`; blank lines are left out.
 
-        A quoted field may hold line breaks. What is no UTF-8 becomes lone surrogates, which no field accepts.
+        A quoted field may hold line breaks. A byte that is not UTF-8 becomes a lone surrogate, which no column accepts.
         """
-        self._coming = deque(line + b"\n" for line in self.peek().split(b"\n"))
-        # What follows the last line break is no line when it is empty, and has none otherwise.
-        last = self._coming.pop().removesuffix(b"\n")
-        self._coming += [last] if last else []
+        self._coming = deque(self.peek().splitlines(keepends=True))
+        # A record that begins there may end in a later block, the next one begins after the limit.
+        end = self._line + len(self._coming)
         block = Block()
         reader = self._reader()
-        while self._coming and (limit is None or len(block.lines) + len(block.rejected) < limit):
+        while self._line < end and (limit is None or len(block.lines) + len(block.rejected) < limit):
             self._taken = []
             try:
                 record = next(reader)
             except csv.Error as error:
-                block.rejected.append(self._reject_first_line(f"not CSV: {error}"))
+                block.rejected.append(self._reject_first_line(error))
                 reader = self._reader()
                 continue
             if record:
@@ -88,18 +77,28 @@ class Records:
         self._peeked = b"".join(self._coming)
         return block
 
-    def _reject_first_line(self, reason: str) -> RejectedLine:
+    def _reject_first_line(self, error: csv.Error) -> RejectedLine:
         """An open quote swallows what follows: blame its own line alone and read the others again."""
         first, *others = self._taken
         self._coming.extendleft(reversed(others))
+        reason = f"not CSV: {error}"
+        if len(first) > LONGEST_LINE_BYTES:
+            reason = f"the line is longer than {LONGEST_LINE_BYTES:,} bytes, which no valid row is; here is its start"
         rejected = RejectedLine(self._line, first, reason)
         self._line += 1
         return rejected
 
     def _reader(self) -> Iterator[list[str]]:
-        return csv.reader(self._decoded(), strict=True)
+        return csv.reader(self._decoded(), delimiter=self.delimiter, strict=True)
 
     def _decoded(self) -> Iterator[str]:
-        while line := self._coming.popleft() if self._coming else self._file.readline(_LONGEST_LINE_BYTES):
+        while line := self._next_line():
             self._taken.append(line)
+            if len(line) > LONGEST_LINE_BYTES:
+                raise csv.Error("an open quote, followed by a line that is too long")
             yield line.decode("utf-8", "surrogateescape")
+
+    def _next_line(self) -> bytes:
+        if not self._coming:
+            self._coming.extend(self._lines.read().splitlines(keepends=True))
+        return self._coming.popleft() if self._coming else b""

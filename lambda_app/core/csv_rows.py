@@ -1,6 +1,7 @@
 """What a CSV record means: the header names the columns, in any order, values pass the same rules as a message's.
 
-`timestamp` is another name for `event_time`, unknown columns are ignored, an empty field is an absent one.
+`timestamp` is another name for `event_time`, unknown columns are ignored, an empty field is an absent one. Blanks
+around a number, a time or a boolean are no part of it.
 """
 
 import csv
@@ -9,33 +10,21 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 
-from lambda_app.core.csv_records import Block
+from lambda_app.core.csv_header import KNOWN_COLUMNS, TIME_COLUMNS, Header
 from lambda_app.core.message import Transaction, validate_fields
-from lambda_app.errors import InvalidFile, InvalidMessage
+from lambda_app.errors import InvalidMessage
 
-REQUIRED_COLUMNS = ("transaction_id", "account_id", "transaction_type", "amount")
-TIME_COLUMNS = ("event_time", "timestamp")
-# A number as JSON writes it: no blanks, underscores, NaN or digits of other scripts.
+# A number as JSON writes it: no underscores, NaN or digits of other scripts.
 NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?")
 BOOLEANS = {"true": True, "t": True, "yes": True, "1": True, "false": False, "f": False, "no": False, "0": False}
 
-
-def parse_header(block: Block) -> list[str]:
-    """The names of the columns, from the file's first record. Raises InvalidFile."""
-    if block.rejected:
-        raise InvalidFile(f"the header is {block.rejected[0].reason}")
-    if not block.records:
-        raise InvalidFile("the first line is missing or blank: it must name the columns")
-    columns = [name.removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}").strip().lower() for name in block.records[0]]
-    missing = [name for name in REQUIRED_COLUMNS if name not in columns]
-    if not any(name in columns for name in TIME_COLUMNS):
-        missing.append("event_time")
-    if missing:
-        raise InvalidFile(f"the header lacks {', '.join(missing)}")
-    doubled = sorted({name for name in columns if columns.count(name) > 1})
-    if doubled:
-        raise InvalidFile(f"the header names {', '.join(doubled)} more than once")
-    return columns
+_NUMBERS = ("amount", "risk_score")
+# 12,34 or 1.234,50: what a spreadsheet writes in many countries.
+_DECIMAL_COMMA = re.compile(r"[+-]?[0-9.]*,[0-9]*")
+# Milliseconds since 1970.
+_WHOLE_NUMBER = re.compile(r"-?[0-9]{1,30}")
+# How `surrogateescape` decodes a byte that is not UTF-8.
+_FOREIGN_BYTE = re.compile("[\udc80-\udcff]")
 
 
 def parse_record(columns: Sequence[str], record: Sequence[str], now: datetime, job_id: str | None) -> Transaction:
@@ -45,30 +34,50 @@ def parse_record(columns: Sequence[str], record: Sequence[str], now: datetime, j
     return validate_fields(_typed_fields(columns, record, job_id), now)
 
 
-def parse_raw_record(columns: Sequence[str], raw: bytes, now: datetime, job_id: str | None) -> Transaction:
+def parse_raw_record(header: Header, raw: bytes, now: datetime, job_id: str | None) -> Transaction:
     """The transaction in a record's bytes, apart from its file. Raises InvalidMessage."""
     try:
         # Given as one line: a second record in it is an error, a line break in quotes is none.
-        record = next(csv.reader([raw.decode("utf-8", "surrogateescape")], strict=True))
+        text = raw.decode("utf-8", "surrogateescape")
+        record = next(csv.reader([text], delimiter=header.delimiter, strict=True))
     except csv.Error as error:
         raise InvalidMessage(f"not CSV: {error}") from error
-    return parse_record(columns, record, now, job_id)
+    return parse_record(header.columns, record, now, job_id)
 
 
 def parse_number(name: str, text: str) -> Decimal:
-    """A number. Raises InvalidMessage."""
+    """A number, blanks around it allowed. Raises InvalidMessage."""
+    text = text.strip()
+    if _DECIMAL_COMMA.fullmatch(text):
+        raise InvalidMessage(f"{name} has a decimal comma: {text[:40]!r}; write a point, and nothing between thousands")
     if not NUMBER.fullmatch(text):
         raise InvalidMessage(f"{name} is not a number: {text[:40]!r}")
     return Decimal(text)
 
 
+def parse_time_field(text: str) -> str | int:
+    """The time in a field as a message would give it: digits alone are milliseconds since 1970."""
+    text = text.strip()
+    return int(text) if _WHOLE_NUMBER.fullmatch(text) else text
+
+
 def _typed_fields(columns: Sequence[str], record: Sequence[str], job_id: str | None) -> Mapping[str, object]:
-    fields: dict[str, object] = {name: value for name, value in zip(columns, record, strict=True) if value}
-    for name in ("amount", "risk_score"):
-        if name in fields:
-            fields[name] = parse_number(name, str(fields[name]))
-    if "card_present" in fields:
-        fields["card_present"] = _boolean(str(fields["card_present"]))
+    texts = {name: value for name, value in zip(columns, record, strict=True) if value and name in KNOWN_COLUMNS}
+    for name, text in texts.items():
+        if foreign := _FOREIGN_BYTE.search(text):
+            byte = ord(foreign[0]) - 0xDC00
+            raise InvalidMessage(f"{name}: byte 0x{byte:02X} is not UTF-8; save the file as UTF-8")
+    fields: dict[str, object] = dict(texts)
+    for name in (*_NUMBERS, *TIME_COLUMNS, "card_present"):
+        text = texts.get(name, "").strip()
+        if not text:
+            fields.pop(name, None)
+        elif name in _NUMBERS:
+            fields[name] = parse_number(name, text)
+        elif name == "card_present":
+            fields[name] = _boolean(text)
+        else:
+            fields[name] = parse_time_field(text)
     fields["job_id"] = job_id
     return fields
 

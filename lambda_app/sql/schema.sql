@@ -310,7 +310,10 @@ END)) STORED,
     file text,
     content_hash bytea,
     header text[],
-    CONSTRAINT batch_jobs_file_check CHECK (((file IS NULL) = (content_hash IS NULL))),
+    file_bytes bigint,
+    delimiter text DEFAULT ','::text NOT NULL,
+    continued_by text,
+    CONSTRAINT batch_jobs_file_check CHECK (((file IS NOT NULL) OR (content_hash IS NULL))),
     CONSTRAINT batch_jobs_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'running'::text, 'completed'::text, 'failed'::text])))
 );
 
@@ -326,13 +329,31 @@ COMMENT ON TABLE lambda.batch_jobs IS 'The jobs of the batch: one for each sourc
 -- Name: COLUMN batch_jobs.content_hash; Type: COMMENT; Schema: lambda; Owner: lambda_owner
 --
 
-COMMENT ON COLUMN lambda.batch_jobs.content_hash IS 'SHA-256 of the file';
+COMMENT ON COLUMN lambda.batch_jobs.content_hash IS 'SHA-256 of the file; NULL for an entry of the inbox that could not be read';
 
 --
 -- Name: COLUMN batch_jobs.header; Type: COMMENT; Schema: lambda; Owner: lambda_owner
 --
 
 COMMENT ON COLUMN lambda.batch_jobs.header IS 'Columns of the file, so that its dead letters can be read again';
+
+--
+-- Name: COLUMN batch_jobs.file_bytes; Type: COMMENT; Schema: lambda; Owner: lambda_owner
+--
+
+COMMENT ON COLUMN lambda.batch_jobs.file_bytes IS 'Size of the file when it was registered';
+
+--
+-- Name: COLUMN batch_jobs.delimiter; Type: COMMENT; Schema: lambda; Owner: lambda_owner
+--
+
+COMMENT ON COLUMN lambda.batch_jobs.delimiter IS 'Character between the fields of the file';
+
+--
+-- Name: COLUMN batch_jobs.continued_by; Type: COMMENT; Schema: lambda; Owner: lambda_owner
+--
+
+COMMENT ON COLUMN lambda.batch_jobs.continued_by IS 'The job of the content that the file had later, when it changed after this job';
 
 --
 -- Name: batch_jobs_id_seq; Type: SEQUENCE; Schema: lambda; Owner: lambda_owner

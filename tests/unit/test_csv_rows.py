@@ -15,6 +15,7 @@ from lambda_app.core import csv_bulk
 from lambda_app.core.copy_text import COLUMNS as COPY_COLUMNS
 from lambda_app.core.copy_text import encode_row, unescape
 from lambda_app.core.csv_bulk import CsvFile
+from lambda_app.core.csv_header import Header
 from lambda_app.core.csv_records import RejectedLine
 from lambda_app.core.csv_rows import parse_raw_record, parse_record
 from lambda_app.core.stats import aggregate_lines
@@ -106,7 +107,10 @@ def test_dialects_of_csv_are_read(text):
         ("T2,A1,purchase,1_000,2026-11-23T08:00:00Z", "amount is not a number: '1_000'"),
         ("T2,A1,purchase,٣,2026-11-23T08:00:00Z", "amount is not a number"),
         ("T2,A1,purchase,12.30,1970-01-01T00:00:00Z", "2000"),
-        ("T2,A\udcff,purchase,12.30,2026-11-23T08:00:00Z", "lone surrogate"),  # a byte that is no UTF-8
+        (
+            "T2,A\udcff,purchase,12.30,2026-11-23T08:00:00Z",
+            "account_id: byte 0xFF is not UTF-8; save the file as UTF-8",
+        ),
         ("T2,A\0,purchase,12.30,2026-11-23T08:00:00Z", "NUL"),
         ('T2,"A"1,purchase,12.30,2026-11-23T08:00:00Z', "not CSV"),
         ('T2,"A1,purchase,12.30,2026-11-23T08:00:00Z', "not CSV"),  # a quote that is never closed
@@ -323,17 +327,17 @@ def test_record_alone_is_judged_as_in_its_file(location, line):
 
     result = parse(f'{HEADER},location\n{line},"{quoted}"\n')
 
-    columns = [*HEADER.split(","), "location"]
+    header = Header((*HEADER.split(","), "location"))
     for judged in result:
         if isinstance(judged, AcceptedLine):
-            line = encode_row(parse_raw_record(columns, judged.raw, NOW, "BAT00001"), "BATCH")
+            line = encode_row(parse_raw_record(header, judged.raw, NOW, "BAT00001"), "BATCH")
             assert same(values_of(line)) == same(judged.values)
         else:
             with pytest.raises(InvalidMessage) as error:
-                parse_raw_record(columns, judged.raw, NOW, "BAT00001")
+                parse_raw_record(header, judged.raw, NOW, "BAT00001")
             assert str(error.value) == judged.reason
 
 
 def test_two_records_are_not_one():
     with pytest.raises(InvalidMessage, match="not CSV"):
-        parse_raw_record(HEADER.split(","), f"{GOOD}\n{GOOD}\n".encode(), NOW, "BAT00001")
+        parse_raw_record(Header(tuple(HEADER.split(","))), f"{GOOD}\n{GOOD}\n".encode(), NOW, "BAT00001")

@@ -68,6 +68,7 @@ SET
     rows_duplicate = %(rows_duplicate)s,
     rows_rejected = %(rows_rejected)s,
     header = %(header)s,
+    delimiter = %(delimiter)s,
     error = NULL,
     finished_at = clock_timestamp()
 WHERE id = %(id)s;

@@ -59,8 +59,8 @@ WHERE size_before < %(bytes)s
 ORDER BY id;
 
 -- headers --
--- The columns of the files that these jobs read.
-SELECT job_id, header FROM lambda.batch_jobs WHERE job_id = ANY(%(job_ids)s) AND header IS NOT NULL;
+-- The columns of the files that these jobs read, and what stands between them.
+SELECT job_id, header, delimiter FROM lambda.batch_jobs WHERE job_id = ANY(%(job_ids)s) AND header IS NOT NULL;
 
 -- resolve --
 -- Runs in the transaction that stores the rows.

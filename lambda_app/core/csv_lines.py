@@ -1,0 +1,56 @@
+"""The lines of a file, many at once and in bounded memory, ended as editors end them: by LF, CRLF or CR."""
+
+import re
+from typing import Protocol
+
+# What is made of a block on the way still is in the processor's cache when it is used.
+BLOCK_BYTES = 120 * 1024
+# No valid row is longer. A longer line is cut, and so known by being longer than this.
+LONGEST_LINE_BYTES = 1024 * 1024
+
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_LINE_END = re.compile(rb"\r\n?|\n")
+
+
+class BinaryFile(Protocol):
+    """What a file is read by."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+
+class Lines:
+    """Reads a file once, from its start; a byte order mark before the first line is left out."""
+
+    def __init__(self, file: BinaryFile) -> None:
+        self._file = file
+        # The start of a line whose end is yet to be read.
+        self._rest = file.read(len(_BYTE_ORDER_MARK)).removeprefix(_BYTE_ORDER_MARK)
+
+    def read(self) -> bytes:
+        """The next lines with their ends, at least one; empty at the end of the file.
+
+        A line of more than LONGEST_LINE_BYTES comes as its first LONGEST_LINE_BYTES and a line feed.
+        """
+        block, self._rest = self._rest, b""
+        while more := self._file.read(BLOCK_BYTES):
+            block += more
+            # A carriage return at the very end may be half of a CRLF.
+            end = max(block.rfind(b"\n"), block.rfind(b"\r", 0, -1)) + 1
+            if end:
+                self._rest = block[end:]
+                return block[:end]
+            if len(block) > LONGEST_LINE_BYTES:
+                self._skip_line(block[-1:])
+                return block[:LONGEST_LINE_BYTES] + b"\n"
+        return block
+
+    def _skip_line(self, block: bytes) -> None:
+        """Reads on to the end of a line; `block` is the last byte read."""
+        while block:
+            end = _LINE_END.search(block)
+            if end:
+                self._rest = block[end.end() :]
+                if not self._rest and end[0] == b"\r":
+                    self._rest = self._file.read(1).removeprefix(b"\n")
+                return
+            block = self._file.read(BLOCK_BYTES)

@@ -1,0 +1,1 @@
+"""Tables of cases, see README.md, and what reads them."""
