@@ -15,9 +15,9 @@ from lambda_app import database, inbox, settings
 from lambda_app.batch_files import LoadedFile, load_file, write_generated_file
 from lambda_app.clock import Clock
 from lambda_app.core.backoff import Backoff
+from lambda_app.core.job_files import GENERATED, places_before_claim
 from lambda_app.core.schedule import MAX_ATTEMPTS, Job, JobStatus, due_dates, status_after_failure
 from lambda_app.database import Connection, queries, transaction
-from lambda_app.directories import GENERATED
 from lambda_app.errors import DatabaseUnavailable, InvalidFile, LambdaError, RetryableError
 from lambda_app.recompute import dirty_days, recompute_days
 from lambda_app.storage import BATCH_SHARD, Store, ensure_partitions
@@ -29,6 +29,8 @@ SOURCE = "generated"
 # A killed run's lock ends when PostgreSQL notices; a run that is really at work takes longer.
 LOCK_WAIT_SECONDS = 30.0
 LOCK_POLL_SECONDS = 0.5
+# The planner moves a file right after it has registered it.
+CLAIM_WAIT_SECONDS = 5.0
 
 
 def connect_patiently(clock: Clock) -> Connection:
@@ -43,8 +45,16 @@ def connect_patiently(clock: Clock) -> Connection:
 
 
 def schedule(connection: Connection, directory: Path, clock: Clock, quiet_seconds: float) -> list[str]:
-    """Registers what is due and what has come into the inbox, as pending jobs; returns their ids."""
-    return schedule_due_jobs(connection) + inbox.register_files(connection, directory, clock, quiet_seconds)
+    """Registers what is due and what has come into the inbox, as pending jobs; returns their ids.
+
+    Raises RetryableError when all that is left are entries of the inbox that can be neither loaded nor moved: the
+    unit then waits before it starts again, which lambda-inbox.path would have it do at once.
+    """
+    due = schedule_due_jobs(connection)
+    registered = inbox.register_files(connection, directory, clock, quiet_seconds)
+    if registered.stuck and not due + registered.jobs:
+        raise RetryableError(f"stuck in the inbox: {'; '.join(sorted(registered.stuck))}")
+    return due + registered.jobs
 
 
 def schedule_due_jobs(connection: Connection) -> list[str]:
@@ -135,11 +145,26 @@ class BatchRun:
             if not rows:
                 return len(self._done) > count
             job = Job(*rows[0])
-            if job.status == JobStatus.RUNNING and job.id != self._interrupted and job.attempts >= MAX_ATTEMPTS:
+            if not self._is_claimed(job):
+                logger.warning("%s waits: its file %s is yet to be claimed by the planner", job.job_id, job.file)
+            elif job.status == JobStatus.RUNNING and job.id != self._interrupted and job.attempts >= MAX_ATTEMPTS:
                 self._end_attempt(connection, job, JobStatus.FAILED, f"killed in attempt {job.attempts}")
             else:
                 self._attempt(connection, job)
             self._done.append(job.id)
+
+    def _is_claimed(self, job: Job) -> bool:
+        """Whether the file is where it belongs; also when it is nowhere, which the attempt will say."""
+        if job.file is None:
+            return True
+        claimed = inbox.place(self._directory, job.status, job.job_id, job.file)
+        elsewhere = [self._directory / place for place in places_before_claim(job.file, job.predecessors)]
+        deadline = self._clock.monotonic() + CLAIM_WAIT_SECONDS
+        while not claimed.exists() and any(path.exists() for path in elsewhere):
+            if self._clock.monotonic() >= deadline:
+                return False
+            self._clock.sleep(LOCK_POLL_SECONDS)
+        return True
 
     def _attempt(self, connection: Connection, job: Job) -> None:
         attempts = job.attempts if job.id == self._interrupted else job.attempts + 1
@@ -184,7 +209,10 @@ class BatchRun:
 
     def _file_of(self, connection: Connection, job: Job) -> Path:
         if job.file:
-            return inbox.place(self._directory, job.status, job.job_id, job.file)
+            path = inbox.place(self._directory, job.status, job.job_id, job.file)
+            if not path.exists():
+                raise InvalidFile(f"its file is not in {path}: put it into the inbox again")
+            return path
         with transaction(connection):
             zone = ZoneInfo(database.time_zone_name(connection))
         return write_generated_file(self._directory / GENERATED, job.business_date, zone)

@@ -1,13 +1,7 @@
-"""The batch's directories, below systemd's StateDirectory=."""
+"""Directories and renames of the batch, below systemd's StateDirectory=: what is done is on the disk."""
 
 import os
 from pathlib import Path
-
-GENERATED = "generated"
-INBOX = "inbox"
-CLAIMED = "claimed"
-DONE = "done"
-FAILED = "failed"
 
 
 def make_directory(directory: Path) -> None:

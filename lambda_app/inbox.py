@@ -2,58 +2,113 @@
 
 A file is one job by its content: the same bytes twice are one job, other bytes under the same name are another. A job
 is registered before its file is renamed, so a kill between two steps leaves something that the next call finishes.
+Each entry of the inbox stands for itself: one that cannot be loaded becomes a failed job that says why.
 """
 
+import errno
 import hashlib
 import logging
 import math
 import os
 import stat
 from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 
+from lambda_app import logs
 from lambda_app.clock import Clock
+from lambda_app.core.inbox_names import is_input
+from lambda_app.core.job_files import CLAIMED, DONE, FAILED, INBOX, job_of, job_place
 from lambda_app.core.schedule import JobStatus
 from lambda_app.database import Connection, fetch_all, queries, transaction
-from lambda_app.directories import CLAIMED, DONE, FAILED, INBOX, make_directory, move
+from lambda_app.directories import make_directory, move
 
 logger = logging.getLogger(__name__)
 
-_PLACES = {JobStatus.COMPLETED: DONE, JobStatus.FAILED: FAILED}
 # A file system takes names of 255 bytes; the job goes before it.
 _LONGEST_NAME_BYTES = 200
+# A writer that was slow comes back within minutes; the weekly audit looks at older files too.
+_LATE_DAYS = 8
+# Faults of the disk, or of this process: no entry is to blame, and all are tried again.
+_OUTAGES = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE, errno.ENOMEM, errno.EMFILE, errno.ENFILE}
+_KINDS = {
+    stat.S_IFDIR: "a directory",
+    stat.S_IFLNK: "a symbolic link",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+@dataclass
+class Registered:
+    """What a look into the inbox gave."""
+
+    # Jobs that are to be run.
+    jobs: list[str] = field(default_factory=list)
+    # Entries that had to stay where they are, each with the reason.
+    stuck: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _EndedFile:
+    """A file in done/ or failed/, as its job knew it."""
+
+    job_id: str
+    file: str
+    content_hash: bytes
+    file_bytes: int | None
+    # Seconds since 1970.
+    ended_at: float
+    continued_by: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """What the database says of the job of a file."""
+
+    id: int
+    job_id: str
+    status: str
+    # The name that the content had first.
+    file: str
+    is_new: bool
+    # Why it failed before.
+    error: str | None
+
+    def log(self, name: str, continues: str | None) -> None:
+        if self.is_new and continues:
+            text = f"{name} changed after it was registered: {self.job_id} loads what is new"
+        elif self.is_new:
+            text = f"{name} is {self.job_id}"
+        elif self.status == JobStatus.COMPLETED:
+            text = f"{name} was loaded before, by {self.job_id}: nothing to do"
+        else:
+            text = f"{name} is {self.job_id}, as {self.file}"
+        logger.info(text, extra={"job_id": self.job_id, "file": name})
 
 
 def place(directory: Path, status: str, job_id: str, name: str) -> Path:
     """Where the file of a job lies, below the batch's directory."""
-    return directory / _PLACES.get(JobStatus(status), CLAIMED) / f"{job_id}-{name}"
+    return directory / job_place(status, job_id, name)
 
 
-def register_files(connection: Connection, directory: Path, clock: Clock, quiet_seconds: float) -> list[str]:
-    """Registers each complete file of the inbox as a pending job; returns the jobs that are to be run.
+def register_files(connection: Connection, directory: Path, clock: Clock, quiet_seconds: float) -> Registered:
+    """Registers each complete file of the inbox, and each ended one that has changed, as a pending job.
 
-    Complete is what has not changed for so long. Waits three times as long for the others, then leaves them.
+    A file is complete when it has not changed for `quiet_seconds`. Waits three times as long for the others, then
+    leaves them.
     """
     make_directory(directory / INBOX)
-    pending = []
+    registered = Registered()
+    for path in _changed_files(connection, directory, clock, quiet_seconds):
+        _take(connection, directory, path, registered, continues=job_of(path.name))
     for path in _complete_files(directory / INBOX, clock, quiet_seconds):
-        try:
-            content_hash = _hash(path)
-        except FileNotFoundError:
-            continue
-        except OSError as error:
-            # Left where it is, it would come up again at once, and for ever.
-            logger.error("%s is no file that can be read, and goes to %s/: %s", path, FAILED, error)  # noqa: TRY400
-            move(path, directory / FAILED / path.name)
-            continue
-        try:
-            job_id = _register(connection, directory, path, content_hash)
-        except FileNotFoundError:
-            # Someone else has claimed it meanwhile.
-            continue
-        pending += [job_id] if job_id else []
-    return pending
+        _take(connection, directory, path, registered)
+    return registered
 
 
 def put_away(directory: Path, status: str, job_id: str, name: str) -> None:
@@ -68,22 +123,34 @@ def put_away(directory: Path, status: str, job_id: str, name: str) -> None:
 
 def tidy(connection: Connection, directory: Path) -> None:
     """Moves the files of jobs that have ended and were killed before they had done so themselves."""
-    claimed = {path.name.partition("-")[0] for path in (directory / CLAIMED).glob("*")}
+    claimed = {job_of(path.name) for path in (directory / CLAIMED).glob("*")}
     if not claimed:
         return
     for job_id, status, name in _query(connection, "ended_jobs", job_ids=list(claimed)):
         put_away(directory, status, job_id, name)
 
 
+def hash_file(path: Path) -> tuple[bytes, int]:
+    """The SHA-256 of a regular file, and its size. Raises OSError with the reason when it cannot be read."""
+    kind = stat.S_IFMT(path.lstat().st_mode)
+    if kind != stat.S_IFREG:
+        raise OSError(errno.EINVAL, f"it is {_KINDS.get(kind, 'no file')}, not a file")
+    # No link: who writes here must not make us read elsewhere. Not blocking: it may have become a pipe.
+    with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+        content_hash = hashlib.file_digest(file, "sha256").digest()
+        return content_hash, file.tell()
+
+
 def _complete_files(inbox: Path, clock: Clock, quiet_seconds: float) -> Iterator[Path]:
-    """Files that nobody has written to for a while, oldest first."""
+    """Entries that nobody has changed for a while, oldest first."""
     deadline = clock.monotonic() + 3 * quiet_seconds
-    seen: set[Path] = set()
+    seen: set[str] = set()
     while True:
-        ages = {path: _age_seconds(path, clock) for path in inbox.glob("*.csv") if path not in seen}
+        names = {name for name in os.listdir(inbox) if is_input(name)} - seen
+        ages = {inbox / name: _age_seconds(inbox / name, clock) for name in names}
         quiet = {path: age for path, age in ages.items() if age >= quiet_seconds}
         for path in sorted(quiet, key=lambda path: (-quiet[path], path)):
-            seen.add(path)
+            seen.add(path.name)
             yield path
         waiting = quiet_seconds - min((ages[path] for path in ages.keys() - quiet.keys()), default=0.0)
         if len(ages) == len(quiet) or clock.monotonic() + waiting > deadline:
@@ -91,6 +158,34 @@ def _complete_files(inbox: Path, clock: Clock, quiet_seconds: float) -> Iterator
         clock.sleep(max(0.1, waiting))
     for path in ages.keys() - quiet.keys():
         logger.info("%s is still being written: left for the next run", path)
+
+
+def _changed_files(connection: Connection, directory: Path, clock: Clock, quiet_seconds: float) -> Iterator[Path]:
+    """Files in done/ and failed/ that somebody went on writing to: their jobs know another content."""
+    oldest = (clock.now() - timedelta(days=_LATE_DAYS)).timestamp()
+    found: dict[str, list[Path]] = {}
+    for place_name in (DONE, FAILED):
+        for entry in os.scandir(directory / place_name) if (directory / place_name).is_dir() else ():
+            if entry.is_file(follow_symlinks=False) and entry.stat(follow_symlinks=False).st_mtime > oldest:
+                found.setdefault(job_of(entry.name), []).append(Path(entry.path))
+    if not found:
+        return
+    for row in _query(connection, "ended_files", job_ids=list(found)):
+        ended = _EndedFile(*row)
+        for path in found[ended.job_id]:
+            try:
+                if _has_changed(path, ended) and _age_seconds(path, clock) >= quiet_seconds:
+                    yield path
+            except OSError as error:
+                logger.warning("Cannot tell whether %s has changed: %s", path, error)
+
+
+def _has_changed(path: Path, ended: _EndedFile) -> bool:
+    status = path.lstat()
+    if ended.continued_by is None and status.st_size == ended.file_bytes and status.st_mtime <= ended.ended_at:
+        return False
+    # One that is continued lies here only when the planner was killed before it moved the file.
+    return ended.continued_by is not None or hash_file(path)[0] != bytes(ended.content_hash)
 
 
 def _age_seconds(path: Path, clock: Clock) -> float:
@@ -103,28 +198,102 @@ def _age_seconds(path: Path, clock: Clock) -> float:
     return age if age >= 0 else math.inf
 
 
-def _hash(path: Path) -> bytes:
-    # No link: whoever may write here shall not have us read elsewhere. Not blocking: it may be a pipe.
-    with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise OSError("not a regular file")
-        return hashlib.file_digest(file, "sha256").digest()
+def _take(
+    connection: Connection, directory: Path, path: Path, registered: Registered, continues: str | None = None
+) -> None:
+    """Registers one file and claims it; whatever is wrong with it stops no other."""
+    try:
+        content_hash, size = hash_file(path)
+    except FileNotFoundError:
+        # Taken away, or claimed by another planner, since we looked.
+        return
+    except OSError as error:
+        if error.errno in _OUTAGES:
+            _wait_for_disk(path, error, registered)
+        elif not _refuse(connection, directory, path, _reason(error)):
+            registered.stuck.append(f"{path.name}: {_reason(error)}")
+        return
+    name = _storable(path.name.removeprefix(f"{continues}-") if continues else path.name)
+    job = _Job(
+        *_query(
+            connection, "register_file", file=name, content_hash=content_hash, file_bytes=size, continues=continues
+        )[0]
+    )
+    job.log(path.name, continues)
+    # What was loaded already keeps its own name beside the file that was.
+    target = place(directory, job.status, job.job_id, name if job.status == JobStatus.COMPLETED else job.file)
+    try:
+        move(path, target)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        if error.errno in _OUTAGES:
+            _wait_for_disk(path, error, registered)
+        else:
+            _give_up(connection, path, job, _reason(error))
+            registered.stuck.append(f"{path.name}: {_reason(error)}")
+        return
+    if job.status == JobStatus.PENDING:
+        registered.jobs.append(job.job_id)
 
 
-def _register(connection: Connection, directory: Path, path: Path, content_hash: bytes) -> str | None:
-    """The job that is now to be run for the file, if any."""
+def _wait_for_disk(path: Path, error: OSError, registered: Registered) -> None:
+    logger.error("%s waits: %s", path, error)
+    registered.stuck.append(f"{path.name}: {error.strerror}")
+
+
+def _give_up(connection: Connection, path: Path, job: _Job, reason: str) -> None:
+    """Fails the job of a file that cannot be claimed; told once, however often the planner meets the file."""
+    if job.status == JobStatus.PENDING:
+        _query(connection, "end_attempt", id=job.id, status=JobStatus.FAILED, error=reason)
+        if job.error != reason:
+            _tell(path, job.job_id, reason)
+
+
+def _refuse(connection: Connection, directory: Path, path: Path, reason: str) -> bool:
+    """Makes an entry that cannot be loaded a failed job, and moves it out of the way; whether that could be done.
+
+    What cannot leave the inbox gets another name there. Of an entry that can do neither one job tells, however often
+    the planner meets it.
+    """
     name = _storable(path.name)
-    [(job_id, status, first_name, is_new)] = _query(connection, "register_file", file=name, content_hash=content_hash)
-    if is_new:
-        logger.info("%s is %s", job_id, path.name, extra={"job_id": job_id, "file": path.name})
-    elif status == JobStatus.COMPLETED:
-        logger.info("%s was loaded before, by %s: nothing to do", path.name, job_id, extra={"job_id": job_id})
-        move(path, place(directory, status, job_id, name))
-        return None
+    [(job_id,)] = _query(connection, "last_refusal", file=name, error=reason) or [(None,)]
+    is_known = job_id is not None and not os.path.lexists(place(directory, JobStatus.FAILED, job_id, name))
+    if is_known:
+        _query(connection, "repeat_refusal", job_id=job_id)
     else:
-        logger.info("%s is %s, as %s", path.name, job_id, first_name, extra={"job_id": job_id})
-    move(path, place(directory, JobStatus.PENDING, job_id, first_name))
-    return str(job_id)
+        [(job_id,)] = _query(connection, "refuse_file", file=name, error=reason)
+        _tell(path, job_id, reason)
+    targets = (place(directory, JobStatus.FAILED, job_id, name), path.with_name(f"{name}.refused-{job_id}"))
+    return any(_moved(path, target) for target in targets)
+
+
+def _tell(path: Path, job_id: str, reason: str) -> None:
+    logger.log(
+        logs.ALERT,
+        "%s in the inbox is not loaded, %s: %s; see lambda-app batch list",
+        path.name,
+        job_id,
+        reason,
+        extra={"job_id": job_id, "file": path.name},
+    )
+
+
+def _moved(path: Path, target: Path) -> bool:
+    try:
+        if os.path.lexists(target):
+            return False
+        move(path, target)
+    except OSError as error:
+        logger.warning("%s cannot become %s: %s", path, target, error)
+        return False
+    return True
+
+
+def _reason(error: OSError) -> str:
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return "lambda-batch may not read or move it: change its owner or mode, and put it into the inbox again"
+    return str(error.strerror or error)
 
 
 def _storable(name: str) -> str:

@@ -7,7 +7,9 @@ import logging
 import os
 import traceback
 
-_PRIORITIES = {logging.CRITICAL: 2, logging.ERROR: 3, logging.WARNING: 4, logging.INFO: 6, logging.DEBUG: 7}
+# For what must reach a person: `journalctl -t lambda-alert` shows these lines beside those of failed units.
+ALERT = 60
+_PRIORITIES = {ALERT: 1, logging.CRITICAL: 2, logging.ERROR: 3, logging.WARNING: 4, logging.INFO: 6, logging.DEBUG: 7}
 _STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -31,7 +33,7 @@ def journal_fields(record: logging.LogRecord) -> dict[str, str]:
     fields = {
         "MESSAGE": message,
         "PRIORITY": str(_PRIORITIES.get(record.levelno, 6)),
-        "SYSLOG_IDENTIFIER": "lambda-app",
+        "SYSLOG_IDENTIFIER": "lambda-alert" if record.levelno == ALERT else "lambda-app",
         "CODE_FILE": record.pathname,
         "CODE_LINE": str(record.lineno),
         "LOGGER": record.name,
@@ -50,6 +52,7 @@ def configure(verbose: bool = False) -> None:
     else:
         handler = logging.StreamHandler()
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.addLevelName(ALERT, "ALERT")
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.DEBUG if verbose else logging.INFO)

@@ -14,11 +14,13 @@ from zoneinfo import ZoneInfo
 
 from lambda_app import broker, database, settings
 from lambda_app.clock import Clock
-from lambda_app.core.audit import Check, audit, expected_places
+from lambda_app.core.audit import Check, audit
 from lambda_app.core.audit_facts import DayComparison, Facts, GapTotal, Job, LetterTotal, Position, RowTotal
+from lambda_app.core.job_files import job_place, places_before_claim
 from lambda_app.core.offsets import Log
-from lambda_app.core.schedule import day_bounds
+from lambda_app.core.schedule import JobStatus, day_bounds
 from lambda_app.database import Connection, queries, transaction
+from lambda_app.inbox import hash_file
 from lambda_app.settings import Settings
 
 # A job's file is moved after its commit: it may be on its way.
@@ -44,8 +46,8 @@ def verify(config: Settings, clock: Clock) -> list[Check]:
             positions = tuple(_position(*row) for row in _query(connection, "positions"))
             log = _around(earlier, broker.topic_log(config))
             facts = _facts(connection, log, positions)
-        misplaced = _misplaced(connection, settings.batch_directory(), clock)
-    return audit(replace(facts, misplaced=misplaced))
+        misplaced, changed = _suspect_files(connection, settings.batch_directory(), clock)
+    return audit(replace(facts, misplaced=misplaced, changed=changed))
 
 
 def _around(earlier: Log, later: Log) -> Log:
@@ -83,7 +85,8 @@ def _position(topic: str, partition: int, topic_id: str | None, *numbers: int) -
 
 
 def _jobs(connection: Connection) -> tuple[Job, ...]:
-    return tuple(Job(*row) for row in _query(connection, "jobs"))
+    jobs = (Job(*row) for row in _query(connection, "jobs"))
+    return tuple(replace(job, content_hash=job.content_hash and bytes(job.content_hash)) for job in jobs)
 
 
 def _compare(connection: Connection, name: str, days: Iterable[date], zone: ZoneInfo) -> tuple[DayComparison, ...]:
@@ -101,23 +104,42 @@ def _of_day(connection: Connection, name: str, day: date, zone: ZoneInfo) -> tup
     return row
 
 
-def _misplaced(connection: Connection, directory: Path, clock: Clock) -> tuple[Job, ...] | None:
-    """Jobs whose file is in none of its places; None when there is no directory to look into."""
+def _suspect_files(
+    connection: Connection, directory: Path, clock: Clock
+) -> tuple[tuple[Job, ...] | None, tuple[Job, ...]]:
+    """Jobs whose file is in none of its places, and those whose file has changed; None: there is no directory here."""
     if not directory.is_dir():
-        return None
-    missing = _without_file(connection, directory)
-    if missing:
+        return None, ()
+    missing, changed = _look_at_files(connection, directory, None)
+    if missing or changed:
         clock.sleep(SETTLE_SECONDS)
-        missing &= _without_file(connection, directory)
-    return tuple(sorted(missing, key=lambda job: job.job_id))
+        missing, changed = _look_at_files(connection, directory, missing | changed)
+    return _in_order(missing), _in_order(changed)
 
 
-def _without_file(connection: Connection, directory: Path) -> set[Job]:
+def _look_at_files(connection: Connection, directory: Path, among: set[Job] | None) -> tuple[set[Job], set[Job]]:
     with transaction(connection):
         jobs = _jobs(connection)
-    return {
-        job for job in jobs if job.file and not any((directory / place).is_file() for place in expected_places(job))
-    }
+    missing, changed = set(), set()
+    for job in jobs:
+        if job.file is None or job.content_hash is None or job.continued_by or (among is not None and job not in among):
+            continue
+        path = directory / job_place(job.status, job.job_id, job.file)
+        has_ended = job.status in {JobStatus.COMPLETED, JobStatus.FAILED}
+        try:
+            if has_ended and hash_file(path)[0] != job.content_hash:
+                changed.add(job)
+        except OSError:
+            missing.add(job)
+        predecessors = [each.job_id for each in jobs if each.continued_by == job.job_id]
+        places = [path, *(directory / place for place in places_before_claim(job.file, predecessors))]
+        if not has_ended and not any(place.is_file() for place in places):
+            missing.add(job)
+    return missing, changed
+
+
+def _in_order(jobs: Iterable[Job]) -> tuple[Job, ...]:
+    return tuple(sorted(jobs, key=lambda job: job.job_id))
 
 
 def _query(connection: Connection, name: str, **values: object) -> list[tuple[Any, ...]]:

@@ -19,6 +19,7 @@ from lambda_app.core.audit_facts import (
     LetterTotal,
     Position,
 )
+from lambda_app.core.job_files import job_place
 from lambda_app.core.offsets import Log
 from lambda_app.core.schedule import JobStatus
 
@@ -46,20 +47,6 @@ def audit(facts: Facts) -> list[Check]:
         _jobs(facts),
         _files(facts),
     ]
-
-
-def expected_places(job: Job) -> tuple[str, ...]:
-    """Where the file of a job may lie, below the batch's directory.
-
-    >>> from datetime import date
-    >>> expected_places(Job("BAT00007", date(2026, 6, 15), "bank", "completed", "a.csv", 1, 1, 0, 0))
-    ('done/BAT00007-a.csv',)
-    """
-    directories = {JobStatus.COMPLETED: ("done",), JobStatus.FAILED: ("failed",)}
-    return tuple(
-        f"{directory}/{job.job_id}-{job.file}"
-        for directory in directories.get(JobStatus(job.status), ("inbox", "claimed"))
-    )
 
 
 def _partition(position: Position, facts: Facts) -> Check:
@@ -247,11 +234,18 @@ def _files(facts: Facts) -> Check:
     if facts.misplaced is None:
         notes = ("the files of jobs were not looked for: the directory of the batch is not on this host",)
         return Check("files", f"{count:,} jobs with a file", notes=notes if count else ())
-    differences = tuple(
-        f"{job.job_id} is {job.status}, but its file is not there: {' or '.join(expected_places(job))}"
-        for job in facts.misplaced
+    differences = (
+        *(f"{job.job_id} is {job.status}, but its file is not there: {_place(job)}" for job in facts.misplaced),
+        *(
+            f"{_place(job)} has changed since {job.job_id}: systemctl start lambda-cron-runner loads the rest"
+            for job in facts.changed
+        ),
     )
     return Check("files", f"{count:,} jobs with a file", differences)
+
+
+def _place(job: Job) -> str:
+    return job_place(job.status, job.job_id, str(job.file))
 
 
 def _surplus(count: int) -> str:

@@ -80,6 +80,10 @@ class Job:
     loaded: int | None
     duplicate: int | None
     rejected: int | None
+    # SHA-256 of the file as it was registered; None for a night, and for an entry of the inbox that was never read.
+    content_hash: bytes | None = None
+    # The job that goes on with the file, which changed after this one.
+    continued_by: str | None = None
 
 
 # A key, and its STAT_COLUMNS on both sides; None on a side that lacks the key.
@@ -121,3 +125,5 @@ class Facts:
     impossible_speed_stats: int = 0
     # Jobs whose file is not in its place; None: the directory is not on this host.
     misplaced: tuple[Job, ...] | None = ()
+    # Ended jobs whose file has changed since.
+    changed: tuple[Job, ...] = ()

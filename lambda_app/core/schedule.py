@@ -1,5 +1,6 @@
 """Which business dates are due, where a day begins and ends, and what becomes of a job whose attempt failed."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from enum import StrEnum
@@ -31,6 +32,8 @@ class Job:
     # Of a job that loads a file of a source system: its name, and the SHA-256 of its content.
     file: str | None = None
     content_hash: bytes | None = None
+    # Jobs whose file has grown into this one.
+    predecessors: Sequence[str] = ()
 
     @property
     def subject(self) -> str:

@@ -153,21 +153,6 @@ def test_file_with_a_header_alone_is_an_empty_one(database, environment, directo
     assert jobs(database) == [("empty.csv", "completed", 0, 0, 0)]
 
 
-def test_what_is_no_file_goes_to_failed_and_stops_nobody(database, environment, directory):
-    (directory / "inbox/folder.csv").mkdir()
-    (directory / "inbox/link.csv").symlink_to("/etc/passwd")
-    os.mkfifo(directory / "inbox/pipe.csv")
-    arrive(directory, "good.csv", rows(1))
-
-    schedule, run = batch(environment)
-
-    assert (schedule.returncode, run.returncode) == (0, 0)
-    assert schedule.stderr.count("is no file that can be read") == 3
-    assert not list((directory / "inbox").iterdir())
-    assert {path.name for path in (directory / "failed").iterdir()} == {"folder.csv", "link.csv", "pipe.csv"}
-    assert database.count("transactions") == 1
-
-
 class WritingClock:
     """Time that goes by only in `sleep`; meanwhile a source system writes on."""
 
@@ -200,7 +185,7 @@ def test_file_that_is_being_written_is_waited_for_a_little_then_left(
     clock = WritingClock(directory / "inbox/growing.csv", writes)
 
     with closing(db.connect(db.BATCH)) as connection:
-        assert register_files(connection, directory, clock, 5) == registered
+        assert register_files(connection, directory, clock, 5).jobs == registered
 
     assert 5 <= clock.monotonic() <= 15
     assert (directory / "inbox/growing.csv").exists() == (not registered)
@@ -219,10 +204,97 @@ def test_file_that_changes_after_it_was_registered_is_refused(database, environm
     assert database.count("transactions") == 0
 
 
+def test_rest_that_comes_after_the_load_is_loaded_by_the_next_planner(database, environment, directory):
+    arrive(directory, "a.csv", rows(1))
+    batch(environment)
+    with (directory / "done/BAT00002-a.csv").open("a") as late:
+        late.write(rows(2).removeprefix(f"{HEADER}\n"))
+
+    results = batch(environment)
+
+    assert [each.returncode for each in results] == [0, 0]
+    assert "a.csv changed after it was registered: BAT00003 loads what is new" in results[0].stderr
+    assert jobs(database) == [("a.csv", "completed", 1, 0, 0), ("a.csv", "completed", 1, 1, 0)]
+    assert database.query("SELECT job_id, continued_by FROM lambda.batch_jobs WHERE file IS NOT NULL ORDER BY id") == [
+        ("BAT00002", "BAT00003"),
+        ("BAT00003", None),
+    ]
+    assert tree(directory) == {"done/BAT00003-a.csv"}
+    assert served(database) == recount(database)
+    # Nothing is left to do.
+    assert "No job is due" in batch(environment)[0].stderr
+
+
+def test_rest_that_changes_no_size_is_loaded_too(database, environment, directory):
+    arrive(directory, "a.csv", rows(1))
+    batch(environment)
+    path = directory / "done/BAT00002-a.csv"
+    path.write_text(path.read_text().replace("T1", "T2"))
+
+    batch(environment)
+
+    assert [row[:3] for row in jobs(database)] == [("a.csv", "completed", 1)] * 2
+    assert database.count("transactions") == 2
+
+
+def test_file_that_grows_after_it_failed_is_tried_again(database, environment, directory):
+    arrive(directory, "a.csv", HEADER[:20])
+    assert [each.returncode for each in batch(environment)] == [0, 1]
+    (directory / "failed/BAT00002-a.csv").write_text(rows(1, 2))
+
+    assert [each.returncode for each in batch(environment)] == [0, 0]
+
+    assert jobs(database)[1:] == [("a.csv", "completed", 2, 0, 0)]
+    assert tree(directory) == {"done/BAT00003-a.csv"}
+
+
+def test_file_that_grows_while_it_is_claimed_is_loaded_whole_in_the_end(database, environment, directory):
+    arrive(directory, "a.csv", rows(1))
+    run_program(environment, "batch", "schedule")
+    with (directory / "claimed/BAT00002-a.csv").open("a") as late:
+        late.write(rows(2).removeprefix(f"{HEADER}\n"))
+    assert run_program(environment, "batch", "run").returncode == 1
+
+    assert [each.returncode for each in batch(environment)] == [0, 0]
+
+    assert jobs(database)[1:] == [("a.csv", "completed", 2, 0, 0)]
+    assert database.count("transactions") == 2
+
+
+def test_ended_file_that_is_still_being_written_is_left_for_the_next_planner(database, environment, directory):
+    arrive(directory, "a.csv", rows(1))
+    batch(environment)
+    (directory / "done/BAT00002-a.csv").write_text(rows(1, 2))
+
+    planned = run_program({**environment, "LAMBDA_BATCH_SCHEDULE_QUIET_SECONDS": "60"}, "batch", "schedule")
+
+    assert planned.returncode == 0
+    assert len(jobs(database)) == 1
+
+
+@pytest.mark.parametrize("point", ["inbox move before", "inbox move after"])
+def test_killed_planner_of_a_late_rest_is_finished_by_the_next(database, environment, directory, point):
+    arrive(directory, "a.csv", rows(1))
+    batch(environment)
+    (directory / "done/BAT00002-a.csv").write_text(rows(1, 2))
+
+    killed = subprocess.run(
+        [*trapped(f"{point} SIGKILL 1"), "batch", "schedule"], env=environment, cwd=REPOSITORY, check=False, timeout=60
+    )
+
+    assert killed.returncode == -signal.SIGKILL
+    # A run meanwhile leaves the job alone, and counts no attempt.
+    assert run_program(environment, "batch", "run").returncode == 0
+    assert [each.returncode for each in batch(environment)] == [0, 0]
+    assert jobs(database)[1:] == [("a.csv", "completed", 1, 1, 0)]
+    assert database.value("SELECT attempts FROM lambda.batch_jobs WHERE job_id = 'BAT00003'") == 1
+    assert tree(directory) == {"done/BAT00003-a.csv"}
+
+
 @pytest.mark.parametrize(
     ("command", "point"),
     [
-        ("schedule", "inbox _hash after"),
+        ("schedule", "inbox hash_file after"),
         ("schedule", "inbox move before"),
         ("schedule", "inbox move after"),
         ("run", "storage Partitions.ensure after"),

@@ -217,12 +217,12 @@ def test_corruption_is_found_and_named(
 def test_file_that_is_not_in_its_place_is_named(database: Database, config: Settings, directory: Path) -> None:
     database.query(
         "INSERT INTO lambda.batch_jobs (business_date, source, file, content_hash, status, rows_read)"
-        " SELECT current_date, 'bank', status || '.csv', status::bytea, status, 0"
+        " SELECT current_date, 'bank', status || '.csv', sha256(status::bytea), status, 0"
         " FROM unnest('{completed, failed, pending}'::text[]) AS status"
     )
     for name in ("done/BAT00002-completed.csv", "failed/BAT00003-failed.csv", "claimed/BAT00004-pending.csv"):
         directory.joinpath(name).parent.mkdir()
-        directory.joinpath(name).touch()
+        directory.joinpath(name).write_text(name.partition("-")[2].removesuffix(".csv"))
     assert differences(config) == []
 
     directory.joinpath("done/BAT00002-completed.csv").rename(directory / "failed/BAT00002-completed.csv")
@@ -230,6 +230,27 @@ def test_file_that_is_not_in_its_place_is_named(database: Database, config: Sett
     assert differences(config) == [
         "BAT00002 is completed, but its file is not there: done/BAT00002-completed.csv",
     ]
+
+
+def test_file_that_somebody_went_on_writing_to_is_named_until_another_job_goes_on_with_it(
+    database: Database, config: Settings, directory: Path
+) -> None:
+    database.query(
+        "INSERT INTO lambda.batch_jobs (business_date, source, file, content_hash, status, rows_read)"
+        " SELECT current_date, 'bank', 'a.csv', sha256(content::bytea), 'completed', 0"
+        " FROM unnest('{first, second}'::text[]) AS content"
+    )
+    directory.joinpath("done").mkdir()
+    directory.joinpath("done/BAT00002-a.csv").write_text("second")
+    directory.joinpath("done/BAT00003-a.csv").write_text("second")
+
+    [difference] = differences(config)
+    assert difference.startswith("done/BAT00002-a.csv has changed since BAT00002: systemctl start lambda-cron-runner")
+
+    directory.joinpath("done/BAT00002-a.csv").unlink()
+    database.query("UPDATE lambda.batch_jobs SET continued_by = 'BAT00003' WHERE job_id = 'BAT00002'")
+
+    assert differences(config) == []
 
 
 def test_directory_of_another_host_is_a_note(

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from lambda_app.core.audit import audit, expected_places
+from lambda_app.core.audit import audit
 from lambda_app.core.audit_facts import DayComparison, Facts, GapTotal, Job, LetterTotal, Position, RowTotal
 from lambda_app.core.offsets import Log
 
@@ -83,7 +83,14 @@ def test_fresh_platform_is_exact() -> None:
         (with_job(rejected=0, read=11), "BAT00001 rejected 0 rows, 1 dead letters of it are kept"),
         (with_job(status="failed"), "BAT00001 is failed, and 10 rows of it are stored"),
         (replace(EXACT, jobs=()), "10 rows of the batch are of no job: BAT00001"),
-        (replace(EXACT, misplaced=(JOB,)), "BAT00001 is completed, but its file is not there: done/BAT00001-None"),
+        (
+            replace(EXACT, misplaced=(replace(JOB, file="a.csv"),)),
+            "BAT00001 is completed, but its file is not there: done/BAT00001-a.csv",
+        ),
+        (
+            replace(EXACT, changed=(replace(JOB, file="a.csv"),)),
+            "done/BAT00001-a.csv has changed since BAT00001: systemctl start lambda-cron-runner loads the rest",
+        ),
     ],
 )
 def test_difference_is_named_with_its_figures(facts: Facts, expected: str) -> None:
@@ -167,16 +174,3 @@ def test_day_that_differs_shows_its_keys_with_both_values() -> None:
         "    12:01Z: absent, recounted count 1",
         "    12:02Z: count 1, recounted nothing",
     ]
-
-
-@pytest.mark.parametrize(
-    ("status", "places"),
-    [
-        ("completed", ("done/BAT00001-a.csv",)),
-        ("failed", ("failed/BAT00001-a.csv",)),
-        ("pending", ("inbox/BAT00001-a.csv", "claimed/BAT00001-a.csv")),
-        ("running", ("inbox/BAT00001-a.csv", "claimed/BAT00001-a.csv")),
-    ],
-)
-def test_file_is_expected_where_its_job_stands(status: str, places: tuple[str, ...]) -> None:
-    assert expected_places(replace(JOB, status=status, file="a.csv")) == places

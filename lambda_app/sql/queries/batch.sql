@@ -15,16 +15,51 @@ RETURNING job_id;
 
 -- register_file --
 -- The job of a file's content; a job that was given up gets its attempts back, for whoever puts the file there again.
-INSERT INTO lambda.batch_jobs AS j (source, business_date, file, content_hash)
-VALUES ('inbox', (now() AT TIME ZONE lambda.time_zone())::date, %(file)s, %(content_hash)s)
-ON CONFLICT (content_hash) DO UPDATE
-SET
-    status = CASE WHEN j.status = 'failed' THEN 'pending' ELSE j.status END,
-    attempts = CASE WHEN j.status = 'failed' THEN 0 ELSE j.attempts END,
-    error = CASE WHEN j.status = 'failed' THEN NULL ELSE j.error END,
-    started_at = CASE WHEN j.status = 'failed' THEN NULL ELSE j.started_at END,
-    finished_at = CASE WHEN j.status = 'failed' THEN NULL ELSE j.finished_at END
-RETURNING job_id, status, file, xmax = 0 AS is_new;
+-- Of a file that changed after another job, that one says which job goes on with it.
+WITH registered AS (
+    INSERT INTO lambda.batch_jobs AS j (source, business_date, file, content_hash, file_bytes)
+    VALUES (
+        'inbox', (now() AT TIME ZONE lambda.time_zone())::date, %(file)s, %(content_hash)s, %(file_bytes)s
+    )
+    ON CONFLICT (content_hash) DO UPDATE
+    SET
+        status = CASE WHEN j.status = 'failed' THEN 'pending' ELSE j.status END,
+        attempts = CASE WHEN j.status = 'failed' THEN 0 ELSE j.attempts END,
+        started_at = CASE WHEN j.status = 'failed' THEN NULL ELSE j.started_at END,
+        finished_at = CASE WHEN j.status = 'failed' THEN NULL ELSE j.finished_at END
+    RETURNING id, job_id, status, file, xmax = 0 AS is_new, error
+),
+continued AS (
+    UPDATE lambda.batch_jobs AS p
+    SET continued_by = r.job_id
+    FROM registered AS r
+    WHERE p.job_id = %(continues)s AND p.job_id <> r.job_id
+)
+SELECT id, job_id, status, file, is_new, error FROM registered;
+
+-- last_refusal --
+-- The job of the last entry of this name that could not be loaded for this reason, if that was lately.
+SELECT job_id
+FROM lambda.batch_jobs
+WHERE file = %(file)s AND content_hash IS NULL AND error = %(error)s AND finished_at > now() - interval '1 hour'
+ORDER BY id DESC
+LIMIT 1;
+
+-- refuse_file --
+-- An entry of the inbox that cannot be loaded is a failed job.
+INSERT INTO lambda.batch_jobs (source, business_date, file, status, error, finished_at)
+VALUES ('inbox', (now() AT TIME ZONE lambda.time_zone())::date, %(file)s, 'failed', %(error)s, clock_timestamp())
+RETURNING job_id;
+
+-- repeat_refusal --
+UPDATE lambda.batch_jobs SET finished_at = clock_timestamp() WHERE job_id = %(job_id)s;
+
+-- ended_files --
+-- In the order of the fields of _EndedFile.
+SELECT job_id, file, content_hash, file_bytes, extract(epoch FROM finished_at)::float8, continued_by
+FROM lambda.batch_jobs
+WHERE job_id = ANY(%(job_ids)s) AND status IN ('completed', 'failed') AND content_hash IS NOT NULL
+ORDER BY id;
 
 -- ended_jobs --
 -- Those of these jobs that will not be run any more, and their files.
@@ -45,8 +80,10 @@ SELECT pg_try_advisory_lock(2, 0);
 
 -- jobs_to_run --
 -- Oldest first. Whoever holds the lock and finds a running job knows that its runner was killed.
-SELECT id, job_id, business_date, source, status, attempts, started_at, file, content_hash
-FROM lambda.batch_jobs
+SELECT
+    id, job_id, business_date, source, status, attempts, started_at, file, content_hash,
+    ARRAY(SELECT p.job_id FROM lambda.batch_jobs AS p WHERE p.continued_by = j.job_id)
+FROM lambda.batch_jobs AS j
 WHERE status IN ('pending', 'running') AND NOT id = ANY(%(done)s::bigint[])
 ORDER BY business_date, id
 LIMIT 1;

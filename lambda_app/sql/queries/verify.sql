@@ -35,7 +35,9 @@ GROUP BY 1, 2, 3;
 
 -- jobs --
 -- In the order of the fields of Job.
-SELECT job_id, business_date, source, status, file, rows_read, rows_loaded, rows_duplicate, rows_rejected
+SELECT
+    job_id, business_date, source, status, file, rows_read, rows_loaded, rows_duplicate, rows_rejected, content_hash,
+    continued_by
 FROM lambda.batch_jobs
 ORDER BY id;
 
