@@ -4,12 +4,14 @@ A subcommand is a module in `commands/` with a click command or group of the sam
 """
 
 import importlib
+import io
 import logging
 import sys
 
 import click
 
 from lambda_app import logs, settings
+from lambda_app.core.visible import visible
 from lambda_app.errors import LambdaError
 from lambda_app.settings import Settings
 
@@ -91,8 +93,18 @@ def app(
 
 def main() -> None:
     """Runs the command; ends the process."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Names in other scripts than the locale's.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        app(standalone_mode=True)
+        sys.exit(app(standalone_mode=False))
+    except click.Abort:
+        sys.exit("Aborted.")
+    except click.ClickException as error:
+        # It quotes what was typed.
+        context = error.ctx if isinstance(error, click.UsageError) else None
+        click.UsageError(visible(error.format_message()), context).show()
+        sys.exit(error.exit_code)
     except LambdaError as error:
         logger.error("%s", error)  # noqa: TRY400 - one clear line, no traceback
         sys.exit(error.exit_status)
