@@ -11,7 +11,6 @@ import sys
 import click
 
 from lambda_app import logs, settings
-from lambda_app.core.visible import visible
 from lambda_app.errors import LambdaError
 from lambda_app.settings import Settings
 
@@ -97,14 +96,7 @@ def main() -> None:
         # Names in other scripts than the locale's.
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        sys.exit(app(standalone_mode=False))
-    except click.Abort:
-        sys.exit("Aborted.")
-    except click.ClickException as error:
-        # It quotes what was typed.
-        context = error.ctx if isinstance(error, click.UsageError) else None
-        click.UsageError(visible(error.format_message()), context).show()
-        sys.exit(error.exit_code)
+        app(standalone_mode=True)
     except LambdaError as error:
         logger.error("%s", error)  # noqa: TRY400 - one clear line, no traceback
         sys.exit(error.exit_status)

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import product
 from typing import NamedTuple
 
 import click
@@ -20,10 +21,8 @@ from rich.text import Text
 
 from lambda_app.core.visible import visible
 
-# In columns, where no terminal tells its own.
-PIPED_WIDTH = 140
-# A narrower terminal gets the columns alone that do not say `wide`.
-WIDE = 120
+# In columns: what is piped is so wide, and a terminal that is less so gets tables with fewer columns.
+WIDE = 140
 
 json_option = click.option("--json", "as_json", is_flag=True, help="For programs.")
 
@@ -42,7 +41,10 @@ class Column:
     heading: str
     right: bool = False
     fold: bool = False
+    # Left out on a narrow terminal.
     wide: bool = False
+    # On a narrow terminal a line after the table instead, which begins with the row's first cell.
+    below: bool = False
 
 
 def say(*parts: str | Styled) -> None:
@@ -52,8 +54,9 @@ def say(*parts: str | Styled) -> None:
 
 def say_table(columns: Sequence[Column], rows: Iterable[Sequence[str | Styled]]) -> None:
     """Prints a table, a cell a column."""
-    console = _console()
-    shown = [index for index, column in enumerate(columns) if console.width >= WIDE or not column.wide]
+    console, rows = _console(), list(rows)
+    is_narrow = console.width < WIDE
+    shown = [index for index, column in enumerate(columns) if not (is_narrow and (column.wide or column.below))]
     table = Table(box=SIMPLE_HEAD)
     for column in (columns[index] for index in shown):
         table.add_column(
@@ -62,13 +65,15 @@ def say_table(columns: Sequence[Column], rows: Iterable[Sequence[str | Styled]])
     for row in rows:
         table.add_row(*(_text(row[index]) for index in shown))
     console.print(table)
+    below = [index for index, column in enumerate(columns) if is_narrow and column.below]
+    for row, index in product(rows, below):
+        if row[index]:
+            say(row[0], ": ", row[index])
 
 
 def say_json(document: object) -> None:
-    """Prints a document for programs; times in ISO 8601."""
-    text = json.dumps(document, indent=2, default=_json_value)
-    # The one control character that JSON's own escapes leave out.
-    sys.stdout.write(text.replace("\x7f", "\\u007f") + "\n")
+    """Prints a document for programs, in ASCII; times in ISO 8601."""
+    sys.stdout.write(json.dumps(document, indent=2, default=_json_value) + "\n")
 
 
 def progress() -> Progress:
@@ -89,7 +94,7 @@ class _Description(ProgressColumn):
 
 
 def _console() -> Console:
-    return Console(width=None if sys.stdout.isatty() else PIPED_WIDTH, highlight=False, markup=False, emoji=False)
+    return Console(width=None if sys.stdout.isatty() else WIDE, highlight=False, markup=False, emoji=False)
 
 
 def _text(part: str | Styled) -> Text:

@@ -33,7 +33,7 @@ COLUMNS = (
     Column("duplicate", right=True, wide=True),
     Column("rejected", right=True, wide=True),
     Column("seconds", right=True, wide=True),
-    Column("error", fold=True),
+    Column("error", fold=True, below=True),
 )
 STATUS_STYLES = {"completed": "green", "failed": "red", "running": "yellow"}
 

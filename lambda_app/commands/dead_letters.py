@@ -29,14 +29,14 @@ SHOWN_KEYS = (
 )
 LETTER_COLUMNS = (
     Column("id", right=True),
-    Column("received", fold=True),
+    Column("received", fold=True, wide=True),
     Column("from", fold=True),
     Column("resolution"),
     Column("reason", fold=True),
 )
 REASON_COLUMNS = (
     Column("count", right=True),
-    Column("first", fold=True),
+    Column("first", fold=True, wide=True),
     Column("last", fold=True),
     Column("reason", fold=True),
 )
