@@ -57,6 +57,12 @@ def alerts(directory: Path, variables: dict[str, str], properties: dict[str, str
         (KILLED, RETRIED, "(signal, signal KILL), systemd starts it again after 5min"),
         # Nothing ran: systemd could not read the unit's environment, say.
         ({"SERVICE_RESULT": "resources"}, RETRIED, "(resources), systemd starts it again after 5min"),
+        # The program that Type=forking starts failed: systemd tells no status.
+        (
+            {"SERVICE_RESULT": "exit-code"},
+            RETRIED | {"RestartPreventExitStatus": ""},
+            "(exit-code), systemd starts it again after 5min",
+        ),
         # It had worked for long enough.
         (
             KILLED,
