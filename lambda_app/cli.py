@@ -100,3 +100,7 @@ def main() -> None:
     except LambdaError as error:
         logger.error("%s", error)  # noqa: TRY400 - one clear line, no traceback
         sys.exit(error.exit_status)
+    except Exception:
+        # By the log, so that a traceback on a terminal is made visible and one in the journal is a single entry.
+        logger.exception("Ended by an unexpected error")
+        sys.exit(1)

@@ -1,6 +1,8 @@
 """Log lines hold names from outside: none of them can write a second line, or move a terminal's cursor."""
 
 import logging
+import subprocess
+import sys
 
 import pytest
 
@@ -33,6 +35,25 @@ def test_line_break_in_an_exception_is_no_line_of_the_log():
     first, *rest = FORMATTER.format(record("a.csv", failure.value)).split("\n")
 
     assert first.endswith("a.csv failed")
+    assert len(rest) >= 3
+    assert all(line.startswith("    ") and line.isprintable() for line in rest)
+
+
+def test_unexpected_error_ends_the_command_by_the_log():
+    program = f"""
+from lambda_app import cli, logs
+
+def fail(**_):
+    logs.configure()
+    raise ValueError({FAKE!r})
+cli.app = fail
+cli.main()
+"""
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+
+    first, *rest = result.stderr.rstrip("\n").split("\n")
+    assert result.returncode == 1
+    assert first.endswith("lambda_app.cli: Ended by an unexpected error")
     assert len(rest) >= 3
     assert all(line.startswith("    ") and line.isprintable() for line in rest)
 
