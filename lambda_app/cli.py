@@ -4,6 +4,7 @@ A subcommand is a module in `commands/` with a click command or group of the sam
 """
 
 import importlib
+import io
 import logging
 import sys
 
@@ -91,8 +92,15 @@ def app(
 
 def main() -> None:
     """Runs the command; ends the process."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Names in other scripts than the locale's.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         app(standalone_mode=True)
     except LambdaError as error:
         logger.error("%s", error)  # noqa: TRY400 - one clear line, no traceback
         sys.exit(error.exit_status)
+    except Exception:
+        # By the log, so that a traceback on a terminal is made visible and one in the journal is a single entry.
+        logger.exception("Ended by an unexpected error")
+        sys.exit(1)

@@ -3,15 +3,18 @@
 Changes nothing. Who does not answer becomes an error among the facts.
 """
 
+import stat
 import subprocess
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
-from lambda_app import broker, database
+from lambda_app import broker, database, settings
 from lambda_app.clock import Clock
-from lambda_app.core.health import COMPONENTS, JobFacts, PlatformFacts, StreamFacts, UnitFacts
+from lambda_app.core.health import UNITS, JobFacts, PlatformFacts, StreamFacts, UnitFacts
+from lambda_app.core.inbox_entries import InboxEntry
+from lambda_app.core.job_files import INBOX
 from lambda_app.core.units import PROPERTIES, UnitSample, parse_cpu_stat, parse_units, unit_facts
 from lambda_app.database import Connection, queries, transaction
 from lambda_app.errors import LambdaError
@@ -33,6 +36,7 @@ class _Positions:
 def gather_facts(config: Settings, clock: Clock) -> PlatformFacts:
     """Takes a little more than a second, longer when something does not answer."""
     errors: list[str] = []
+    inbox = _inbox_entries(settings.batch_directory() / INBOX, clock, errors)
     log_ends = _log_ends(config, errors)
     try:
         with closing(database.connect(database.READER, "lambda-status")) as connection:
@@ -41,14 +45,14 @@ def gather_facts(config: Settings, clock: Clock) -> PlatformFacts:
     except LambdaError as error:
         errors.append(str(error))
         units, _, _, _ = _sample(config, clock, None, errors)
-        return PlatformFacts(units, None, None, errors=tuple(errors))
+        return PlatformFacts(units, None, None, errors=tuple(errors), inbox=inbox)
     stream = StreamFacts(
         lag_records=None if log_ends is None else _lag(log_ends, after),
         rows_per_second=(after.stored - before.stored) / seconds,
         newest_age_seconds=newest_age,
         gaps=after.gaps,
     )
-    return PlatformFacts(units, stream, last_job, failed_jobs, tuple(errors))
+    return PlatformFacts(units, stream, last_job, failed_jobs, tuple(errors), inbox)
 
 
 def _sample(
@@ -62,9 +66,7 @@ def _sample(
 
 
 def _unit_samples(errors: list[str]) -> dict[str, UnitSample]:
-    units = [component.unit for component in COMPONENTS]
-    units += [trigger.unit for component in COMPONENTS for trigger in component.triggers]
-    command = ["systemctl", "show", "--property", ",".join(PROPERTIES), *units]
+    command = ["systemctl", "show", "--property", ",".join(PROPERTIES), *UNITS]
     try:
         result = subprocess.run(  # noqa: S603 - a fixed command
             command, capture_output=True, text=True, timeout=SYSTEMCTL_TIMEOUT_SECONDS, check=True
@@ -85,6 +87,28 @@ def _with_cpu_time(sample: UnitSample) -> UnitSample:
     except OSError:
         return sample
     return replace(sample, cpu_seconds=parse_cpu_stat(text))
+
+
+def _inbox_entries(inbox: Path, clock: Clock, errors: list[str]) -> tuple[InboxEntry, ...]:
+    entries = []
+    try:
+        for path in inbox.iterdir():
+            # It may be taken at any moment.
+            with suppress(FileNotFoundError):
+                entries.append(_inbox_entry(path, clock))
+    except FileNotFoundError:
+        # On another host.
+        pass
+    except OSError as error:
+        errors.append(f"the inbox cannot be read: {error}")
+    return tuple(entries)
+
+
+def _inbox_entry(path: Path, clock: Clock) -> InboxEntry:
+    status, now = path.lstat(), clock.now().timestamp()
+    # A time of writing that is ahead of the clock says nothing.
+    written = min(status.st_mtime, status.st_ctime)
+    return InboxEntry(path.name, stat.S_ISREG(status.st_mode), now - written, now - status.st_ctime)
 
 
 def _log_ends(config: Settings, errors: list[str]) -> dict[int, int] | None:

@@ -1,15 +1,20 @@
 """Where log lines go: under systemd into the journal with priority and fields, else to standard error.
 
 A field is given by `extra=`: `logger.info("Took over %s", partition, extra={"partition": 3})` is `PARTITION=3` there.
+Messages hold names from outside: on standard error they are made visible, and stay one line; journald does so itself.
 """
 
 import logging
 import os
 import traceback
+from types import TracebackType
+
+from lambda_app.core.visible import visible
 
 # For what must reach a person: `journalctl -t lambda-alert` shows these lines beside those of failed units.
 ALERT = 60
 _PRIORITIES = {ALERT: 1, logging.CRITICAL: 2, logging.ERROR: 3, logging.WARNING: 4, logging.INFO: 6, logging.DEBUG: 7}
+_ExceptionInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 _STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -41,7 +46,21 @@ def journal_fields(record: logging.LogRecord) -> dict[str, str]:
     for name, value in vars(record).items():
         if name not in _STANDARD_FIELDS and name.isidentifier() and not name.startswith("_"):
             fields[name.upper()] = str(value)
-    return fields
+    # A byte of a file's name that is not UTF-8 cannot be sent.
+    return {name: text.encode(errors="backslashreplace").decode() for name, text in fields.items()}
+
+
+class LineFormatter(logging.Formatter):
+    """A record as one line; a traceback follows it, indented."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's own name
+        """The line."""
+        record.message = visible(record.message)
+        return super().formatMessage(record)
+
+    def formatException(self, ei: _ExceptionInfo) -> str:  # noqa: N802
+        """The traceback."""
+        return "\n".join(f"    {visible(line)}" for line in super().formatException(ei).split("\n"))
 
 
 def configure(verbose: bool = False) -> None:
@@ -51,7 +70,7 @@ def configure(verbose: bool = False) -> None:
         handler = JournalHandler()
     else:
         handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        handler.setFormatter(LineFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.addLevelName(ALERT, "ALERT")
     root = logging.getLogger()
     root.handlers[:] = [handler]

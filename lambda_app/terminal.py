@@ -1,26 +1,107 @@
-"""How commands print: tables on stdout, progress on stderr, and plainly where there is no terminal."""
+"""How commands print: lines and tables on stdout, progress on stderr, plainly where there is no terminal.
 
+Commands print by nothing else (ruff bans rich and click.echo in them), since names and reasons come from outside: all
+text is made visible here, before a table is laid out, and no markup in it is obeyed.
+"""
+
+import json
 import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from itertools import product
+from typing import NamedTuple
 
+import click
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
 
-# In columns, where no terminal tells its own.
-PIPED_WIDTH = 140
+from lambda_app.core.visible import visible
+
+# In columns: what is piped is so wide, and a terminal that is less so gets tables with fewer columns.
+WIDE = 140
+
+json_option = click.option("--json", "as_json", is_flag=True, help="For programs.")
 
 
-def output() -> Console:
-    """For tables."""
-    return Console(width=None if sys.stdout.isatty() else PIPED_WIDTH, highlight=False)
+class Styled(NamedTuple):
+    """A piece of text in a style of rich, such as "green"."""
+
+    text: str
+    style: str
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table; one that does not fold keeps its width."""
+
+    heading: str
+    right: bool = False
+    fold: bool = False
+    # Left out on a narrow terminal.
+    wide: bool = False
+    # On a narrow terminal a line after the table instead, which begins with the row's first cell.
+    below: bool = False
+
+
+def say(*parts: str | Styled) -> None:
+    """Prints a line, however long it is."""
+    _console().print(Text.assemble(*map(_text, parts)), soft_wrap=True)
+
+
+def say_table(columns: Sequence[Column], rows: Iterable[Sequence[str | Styled]]) -> None:
+    """Prints a table, a cell a column."""
+    console, rows = _console(), list(rows)
+    is_narrow = console.width < WIDE
+    shown = [index for index, column in enumerate(columns) if not (is_narrow and (column.wide or column.below))]
+    table = Table(box=SIMPLE_HEAD)
+    for column in (columns[index] for index in shown):
+        table.add_column(
+            column.heading, justify="right" if column.right else "left", no_wrap=not column.fold, overflow="fold"
+        )
+    for row in rows:
+        table.add_row(*(_text(row[index]) for index in shown))
+    console.print(table)
+    below = [index for index, column in enumerate(columns) if is_narrow and column.below]
+    for row, index in product(rows, below):
+        if row[index]:
+            say(row[0], ": ", row[index])
+
+
+def say_json(document: object) -> None:
+    """Prints a document for programs, in ASCII; times in ISO 8601."""
+    sys.stdout.write(json.dumps(document, indent=2, default=_json_value) + "\n")
 
 
 def progress() -> Progress:
     """A bar for whoever watches; nothing in a journal."""
     return Progress(
-        TextColumn("{task.description}"),
+        _Description(),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         console=Console(file=sys.stderr),
         disable=not sys.stderr.isatty(),
     )
+
+
+class _Description(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        return _text(task.description)
+
+
+def _console() -> Console:
+    return Console(width=None if sys.stdout.isatty() else WIDE, highlight=False, markup=False, emoji=False)
+
+
+def _text(part: str | Styled) -> Text:
+    return Text(visible(part.text), part.style) if isinstance(part, Styled) else Text(visible(part))
+
+
+def _json_value(value: object) -> str:
+    if isinstance(value, date | datetime):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} is not JSON")

@@ -7,16 +7,34 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
-from rich.text import Text
 
 from lambda_app import batch as jobs
 from lambda_app import settings, terminal
 from lambda_app.clock import SystemClock
+from lambda_app.terminal import Column, Styled
 
 logger = logging.getLogger(__name__)
 
+# As the query gives them.
+COUNT_KEYS = ("rows_read", "rows_loaded", "rows_duplicate", "rows_rejected")
+JOB_KEYS = (
+    *("job_id", "business_date", "source", "status", "attempts"),
+    *COUNT_KEYS,
+    *("started_at", "finished_at", "error", "file"),
+)
+COLUMNS = (
+    Column("job"),
+    Column("date"),
+    Column("source", fold=True),
+    Column("status"),
+    Column("attempts", right=True, wide=True),
+    Column("read", right=True),
+    Column("loaded", right=True),
+    Column("duplicate", right=True, wide=True),
+    Column("rejected", right=True, wide=True),
+    Column("seconds", right=True, wide=True),
+    Column("error", fold=True, below=True),
+)
 STATUS_STYLES = {"completed": "green", "failed": "red", "running": "yellow"}
 
 
@@ -79,26 +97,26 @@ def run(directory: Path) -> None:
 
 @batch.command("list")
 @click.option("--limit", default=30, help="How many of the newest jobs.")
-def list_command(limit: int) -> None:
+@terminal.json_option
+def list_command(limit: int, as_json: bool) -> None:
     """Show the newest jobs."""
     with closing(jobs.connect_patiently(SystemClock())) as connection:
-        rows = jobs.list_jobs(connection, limit)
-    terminal.output().print(_table(rows))
+        rows = [dict(zip(JOB_KEYS, row, strict=True)) for row in jobs.list_jobs(connection, limit)]
+    if as_json:
+        terminal.say_json({"jobs": rows})
+    else:
+        terminal.say_table(COLUMNS, map(_cells, rows))
 
 
-def _table(rows: list[tuple[Any, ...]]) -> Table:
-    table = Table(box=SIMPLE_HEAD)
-    table.add_column("job", no_wrap=True)
-    table.add_column("date", no_wrap=True)
-    table.add_column("source", overflow="fold")
-    table.add_column("status", no_wrap=True)
-    for heading in ("attempts", "read", "loaded", "duplicate", "rejected", "seconds"):
-        table.add_column(heading, no_wrap=True, justify="right")
-    table.add_column("error", overflow="fold")
-    for job_id, day, source, status, attempts, *counts, started_at, finished_at, error, file in rows:
-        style = STATUS_STYLES.get(status, "default")
-        seconds = f"{(finished_at - started_at).total_seconds():.1f}" if started_at and finished_at else ""
-        figures = ["" if count is None else f"{count:,}" for count in counts]
-        cells = [job_id, str(day), Text(file or source), f"[{style}]{status}[/]", str(attempts), *figures, seconds]
-        table.add_row(*cells, Text(error or ""))
-    return table
+def _cells(job: dict[str, Any]) -> list[str | Styled]:
+    start, end = job["started_at"], job["finished_at"]
+    return [
+        job["job_id"],
+        str(job["business_date"]),
+        job["file"] or job["source"],
+        Styled(job["status"], STATUS_STYLES.get(job["status"], "default")),
+        str(job["attempts"]),
+        *("" if job[key] is None else f"{job[key]:,}" for key in COUNT_KEYS),
+        f"{(end - start).total_seconds():.1f}" if start and end else "",
+        job["error"] or "",
+    ]

@@ -4,7 +4,7 @@ import logging
 
 import click
 
-from lambda_app import maintenance, migrations, settings
+from lambda_app import maintenance, migrations, settings, terminal
 from lambda_app.clock import Clock, SystemClock
 from lambda_app.core.backoff import Backoff
 from lambda_app.errors import RetryableError
@@ -23,17 +23,23 @@ def migrate(wait_seconds: float) -> None:
     """Apply the migrations that are missing; safe to run twice and at once."""
     applied = _migrate_when_there(wait_seconds, SystemClock())
     for name in applied:
-        click.echo(f"applied {name}")
-    click.echo(f"the schema is up to date ({len(applied)} migrations applied now)")
+        terminal.say(f"applied {name}")
+    terminal.say(f"the schema is up to date ({len(applied)} migrations applied now)")
 
 
 @db.command()
-def status() -> None:
+@terminal.json_option
+def status(as_json: bool) -> None:
     """List the migrations; exit status 1 when one is missing."""
     rows = migrations.list_migrations()
-    for name, applied in rows:
-        click.echo(f"{'applied' if applied else 'missing'} {name}")
-    if not all(applied for _, applied in rows):
+    is_complete = all(applied for _, applied in rows)
+    if as_json:
+        listed = [{"name": name, "applied": applied} for name, applied in rows]
+        terminal.say_json({"up_to_date": is_complete, "migrations": listed})
+    else:
+        for name, applied in rows:
+            terminal.say(f"{'applied' if applied else 'missing'} {name}")
+    if not is_complete:
         raise click.exceptions.Exit(1)
 
 

@@ -1,25 +1,45 @@
 """`lambda-app dead-letters list | show | retry | discard`: what was not valid, and what becomes of it."""
 
+import base64
 import logging
 import sys
 from collections.abc import Callable
 from datetime import datetime
 from functools import wraps
+from typing import Any
 
 import click
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
-from rich.text import Text
 
 from lambda_app import dead_letters as letters
 from lambda_app import terminal
 from lambda_app.clock import SystemClock
 from lambda_app.core.dead_letters import readable
 from lambda_app.dead_letters import Filters, Retry
+from lambda_app.terminal import Column
 
 logger = logging.getLogger(__name__)
 
 SHOWN_REASONS = 5
+# As the queries give them.
+LETTER_KEYS = ("id", "received_at", "topic", "partition", "offset", "file", "line", "resolution", "reason")
+REASON_KEYS = ("reason", "count", "first_received_at", "last_received_at")
+SHOWN_KEYS = (
+    *("id", "topic", "topic_id", "partition", "offset", "file", "line", "job_id"),
+    *("reason", "received_at", "resolved_at", "resolution", "raw"),
+)
+LETTER_COLUMNS = (
+    Column("id", right=True),
+    Column("received", fold=True, wide=True),
+    Column("from", fold=True),
+    Column("resolution"),
+    Column("reason", fold=True),
+)
+REASON_COLUMNS = (
+    Column("count", right=True),
+    Column("first", fold=True, wide=True),
+    Column("last", fold=True),
+    Column("reason", fold=True),
+)
 _ID = click.IntRange(1, 2**63 - 1)
 
 
@@ -72,62 +92,51 @@ def dead_letters() -> None:
 @click.option("--limit", default=30, type=click.IntRange(min=1), help="How many at most.")
 @click.option("--all", "resolved", is_flag=True, help="Resolved ones too.")
 @click.option("--by-reason", is_flag=True, help="Count them by reason, instead of one a line.")
-def list_command(filters: Filters, limit: int, resolved: bool, by_reason: bool) -> None:
+@terminal.json_option
+def list_command(filters: Filters, limit: int, resolved: bool, by_reason: bool, as_json: bool) -> None:
     """Show the newest dead letters that are open, or those with these IDs."""
+    look, keys = (letters.count_by_reason, REASON_KEYS) if by_reason else (letters.list_letters, LETTER_KEYS)
+    count, found = look(filters, limit, resolved)
+    rows = [dict(zip(keys, row, strict=True)) for row in found]
+    if as_json:
+        terminal.say_json({"count": count, "reasons" if by_reason else "dead_letters": rows})
+        return
     if by_reason:
-        count, rows = letters.count_by_reason(filters, limit, resolved)
-        table = _table("reason", count=True)
-        for reason, number, first, last in rows:
-            table.add_row(f"{number:,}", _moment(first), _moment(last), Text(reason))
-        shown = count
+        terminal.say_table(REASON_COLUMNS, map(_reason_cells, rows))
     else:
-        count, rows = letters.list_letters(filters, limit, resolved)
-        table = _table("reason")
-        for number, received_at, topic, partition, offset, file, line, resolution, reason in rows:
-            origin = f"{topic}/{partition} offset {offset}" if topic is not None else f"{file} line {line}"
-            table.add_row(str(number), _moment(received_at), Text(origin), resolution or "open", Text(reason))
-        shown = len(rows)
-    terminal.output().print(table)
-    part = "" if shown == count else f"{shown:,} of "
-    click.echo(f"{part}{count:,} {'' if resolved else 'open '}dead letters")
+        terminal.say_table(LETTER_COLUMNS, map(_letter_cells, rows))
+    part = "" if by_reason or len(rows) == count else f"{len(rows):,} of "
+    terminal.say(f"{part}{count:,} {'' if resolved else 'open '}dead letters")
 
 
 @dead_letters.command()
 @click.argument("letter_id", metavar="ID", type=_ID)
-def show(letter_id: int) -> None:
+@terminal.json_option
+def show(letter_id: int, as_json: bool) -> None:
     """Show everything about a dead letter: what it holds as text, or as a hex dump when it is none."""
-    (
-        number,
-        topic,
-        topic_id,
-        partition,
-        offset,
-        file,
-        line,
-        job_id,
-        reason,
-        received_at,
-        resolved_at,
-        resolution,
-        raw,
-    ) = letters.show_letter(letter_id)
-    if topic is not None:
-        origin = f"topic {topic} (id {topic_id or 'unknown'}), partition {partition}, offset {offset}"
+    letter = dict(zip(SHOWN_KEYS, letters.show_letter(letter_id), strict=True))
+    stored = letter.pop("raw")
+    raw = None if stored is None else bytes(stored)
+    if as_json:
+        terminal.say_json(letter | _json_bytes(raw))
+        return
+    if letter["topic"] is not None:
+        origin = "topic {topic} (id {topic_id}), partition {partition}, offset {offset}"
     else:
-        origin = f"file {file}, line {line}, job {job_id or 'unknown'}"
+        origin = "file {file}, line {line}, job {job_id}"
     facts = {
-        "id": number,
-        "from": origin,
-        "reason": reason,
-        "received": _moment(received_at),
-        "resolved": f"{_moment(resolved_at)}, {resolution}" if resolved_at else "no",
+        "id": letter["id"],
+        "from": origin.format_map({key: "unknown" if value is None else value for key, value in letter.items()}),
+        "reason": letter["reason"],
+        "received": _moment(letter["received_at"]),
+        "resolved": f"{_moment(letter['resolved_at'])}, {letter['resolution']}" if letter["resolved_at"] else "no",
         "size": "no value" if raw is None else f"{len(raw):,} bytes",
     }
     for name, value in facts.items():
-        click.echo(f"{name:10}{value}")
+        terminal.say(f"{name:10}{value}")
     if raw is not None:
-        click.echo()
-        click.echo(readable(bytes(raw)))
+        for line in ("", *readable(raw).split("\n")):
+            terminal.say(line)
 
 
 @dead_letters.command()
@@ -194,13 +203,28 @@ def _log_outcome(run: Retry, seconds: float) -> None:
     )
 
 
-def _table(last: str, count: bool = False) -> Table:
-    table = Table(box=SIMPLE_HEAD)
-    table.add_column("count" if count else "id", no_wrap=True, justify="right")
-    for heading in ("first", "last") if count else ("received", "from", "resolution"):
-        table.add_column(heading, no_wrap=heading != "from", overflow="fold")
-    table.add_column(last, overflow="fold")
-    return table
+def _letter_cells(letter: dict[str, Any]) -> list[str]:
+    origin = "{file} line {line}" if letter["topic"] is None else "{topic}/{partition} offset {offset}"
+    return [
+        str(letter["id"]),
+        _moment(letter["received_at"]),
+        origin.format_map(letter),
+        letter["resolution"] or "open",
+        letter["reason"],
+    ]
+
+
+def _reason_cells(reason: dict[str, Any]) -> list[str]:
+    first, last = _moment(reason["first_received_at"]), _moment(reason["last_received_at"])
+    return [f"{reason['count']:,}", first, last, reason["reason"]]
+
+
+def _json_bytes(raw: bytes | None) -> dict[str, str | None]:
+    """What a letter holds: as text where it is UTF-8, else as base64."""
+    try:
+        return {"raw_text": None if raw is None else raw.decode(), "raw_base64": None}
+    except UnicodeDecodeError:
+        return {"raw_text": None, "raw_base64": base64.b64encode(raw or b"").decode()}
 
 
 def _moment(time: datetime) -> str:

@@ -6,7 +6,7 @@ from types import FrameType
 
 import click
 
-from lambda_app import notify, settings
+from lambda_app import notify, settings, terminal
 from lambda_app.clock import SystemClock
 from lambda_app.errors import LambdaError
 from lambda_app.producer import Producer
@@ -46,6 +46,6 @@ def produce(config: Settings, rate: float, count: int | None, compression: str) 
     if count is None:
         logger.info("Stopped: %s, not acknowledged %d", summary, producer.unacknowledged)
     else:
-        click.echo(summary)
+        terminal.say(summary)
     if count is not None and tally.failed:
         raise LambdaError(f"{tally.failed} records did not reach Kafka")

@@ -1,38 +1,44 @@
 """`lambda-app status`: the platform at a glance."""
 
-import json
+from collections.abc import Iterable
 from dataclasses import asdict
 
 import click
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
-from rich.text import Text
 
 from lambda_app import terminal
 from lambda_app.clock import SystemClock
 from lambda_app.core.health import (
     COMPONENTS,
+    HELPERS,
+    TARGET,
     Component,
     PlatformFacts,
     UnitFacts,
     is_absent,
     reasons_for_concern,
 )
+from lambda_app.core.inbox_entries import left_waiting, not_taken
 from lambda_app.health import gather_facts
 from lambda_app.settings import Settings
+from lambda_app.terminal import Column, Styled
 
+COLUMNS = (
+    Column("component"),
+    Column("state", fold=True),
+    *(Column(heading, right=True) for heading in ("CPU", "of", "memory", "of")),
+)
 STATE_STYLES = {"active": "green", "failed": "red", "activating": "yellow", "deactivating": "yellow"}
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@terminal.json_option
 @click.pass_obj
 def status(config: Settings, as_json: bool) -> None:
     """Show whether the platform is healthy: exit status 0 when it is, 1 when it is degraded."""
     facts = gather_facts(config, SystemClock())
     reasons = reasons_for_concern(facts)
     if as_json:
-        click.echo(json.dumps(_document(facts, reasons), indent=2, default=str))
+        terminal.say_json(_document(facts, reasons))
     else:
         _print(facts, reasons)
     if reasons:
@@ -40,47 +46,48 @@ def status(config: Settings, as_json: bool) -> None:
 
 
 def _document(facts: PlatformFacts, reasons: list[str]) -> dict[str, object]:
+    target = facts.units.get(TARGET)
     return {
         "healthy": not reasons,
         "reasons": reasons,
-        "components": {
-            component.name: None if is_absent(component, facts.units) else asdict(facts.units[component.unit])
-            for component in COMPONENTS
-        },
+        "target": target.active_state if target and target.loaded else None,
+        "components": _units(COMPONENTS, facts.units),
+        "helpers": _units(HELPERS, facts.units),
         "stream": asdict(facts.stream) if facts.stream else None,
         "last_job": asdict(facts.last_job) if facts.last_job else None,
+        "failed_jobs": [asdict(job) for job in facts.failed_jobs],
+        "inbox": {
+            "not_taken": sorted(entry.name for entry in not_taken(facts.inbox)),
+            "waiting": sorted(entry.name for entry in left_waiting(facts.inbox)),
+        },
     }
 
 
+def _units(components: Iterable[Component], units: dict[str, UnitFacts]) -> dict[str, object]:
+    return {each.name: None if is_absent(each, units) else asdict(units[each.unit]) for each in components}
+
+
 def _print(facts: PlatformFacts, reasons: list[str]) -> None:
-    console = terminal.output()
-    table = Table(box=SIMPLE_HEAD)
-    for heading in ("component", "state"):
-        table.add_column(heading, no_wrap=True)
-    for heading in ("CPU", "of", "memory", "of"):
-        table.add_column(heading, no_wrap=True, justify="right")
-    for component in COMPONENTS:
-        table.add_row(component.name, *_cells(component, facts.units))
-    console.print(table)
+    terminal.say_table(COLUMNS, ([component.name, *_cells(component, facts.units)] for component in COMPONENTS))
     for line in _lines(facts):
-        console.print(line)
-    console.print()
+        terminal.say(line)
+    terminal.say()
     if not reasons:
-        console.print("[green]healthy[/]")
+        terminal.say(Styled("healthy", "green"))
     for reason in reasons:
-        console.print(Text("degraded: ", style="red").append(reason, style="default"))
+        terminal.say(Styled("degraded: ", "red"), reason)
 
 
-def _cells(component: Component, units: dict[str, UnitFacts]) -> list[str]:
+def _cells(component: Component, units: dict[str, UnitFacts]) -> list[str | Styled]:
     if is_absent(component, units):
-        return ["[dim]not here[/]", "", "", "", ""]
+        return [Styled("not here", "dim"), "", "", "", ""]
     unit = units[component.unit]
     state = f"{unit.active_state} ({unit.sub_state})"
     for trigger in component.triggers:
         kind = trigger.unit.rpartition(".")[2]
         state += f", {kind} {units[trigger.unit].active_state}" if trigger.unit in units else f", no {kind}"
     return [
-        f"[{STATE_STYLES.get(unit.active_state, 'default')}]{state}[/]",
+        Styled(state, STATE_STYLES.get(unit.active_state, "default")),
         _share(unit.cpu_share),
         _share(unit.cpu_limit_share),
         _size(unit.memory_bytes),

@@ -1,24 +1,27 @@
 """`lambda-app verify`: is everything that was read stored exactly once, and counted right?"""
 
 import logging
+from dataclasses import asdict
 
 import click
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
-from rich.text import Text
 
 from lambda_app import terminal
 from lambda_app import verify as audit
 from lambda_app.clock import SystemClock
 from lambda_app.core.audit import Check
 from lambda_app.settings import Settings
+from lambda_app.terminal import Column, Styled
+
+# Before each example of a difference.
+EXAMPLE_BREAK = "\n    "
 
 logger = logging.getLogger(__name__)
 
 
 @click.command()
+@terminal.json_option
 @click.pass_obj
-def verify(config: Settings) -> None:
+def verify(config: Settings, as_json: bool) -> None:
     """Audit what is stored against Kafka, itself and the files, while the stream runs.
 
     Prints "exact", or each difference. Exit status 0: exact; 1: there are differences; 75: PostgreSQL or Kafka is away,
@@ -26,7 +29,10 @@ def verify(config: Settings) -> None:
     """
     checks = audit.verify(config, SystemClock())
     differences = [line for check in checks for line in check.differences]
-    _print(checks, differences)
+    if as_json:
+        terminal.say_json({"exact": not differences, "checks": [asdict(check) for check in checks]})
+    else:
+        _print(checks, differences)
     fields = {"differences": len(differences)}
     if differences:
         first = differences[0].splitlines()[0]
@@ -36,20 +42,20 @@ def verify(config: Settings) -> None:
 
 
 def _print(checks: list[Check], differences: list[str]) -> None:
-    console = terminal.output()
-    table = Table(box=SIMPLE_HEAD)
-    table.add_column("check", no_wrap=True)
-    table.add_column("figures", overflow="fold")
-    table.add_column("result", no_wrap=True)
-    for check in checks:
-        count = len(check.differences)
-        result = f"[red]{count} difference{'s' if count > 1 else ''}[/]" if count else "[green]ok[/]"
-        table.add_row(Text(check.name), Text(check.figures), result)
-    console.print(table)
+    columns = [Column("check"), Column("figures", fold=True), Column("result")]
+    terminal.say_table(columns, ([check.name, check.figures, _result(check)] for check in checks))
     for check in checks:
         for note in check.notes:
-            console.print(Text("note: ", style="yellow").append(note, style="default"), soft_wrap=True)
-    for line in differences:
-        console.print(Text("difference: ", style="red").append(line, style="default"), soft_wrap=True)
+            terminal.say(Styled("note: ", "yellow"), note)
+    for difference in differences:
+        headline, *examples = difference.split(EXAMPLE_BREAK)
+        terminal.say(Styled("difference: ", "red"), headline)
+        for example in examples:
+            terminal.say("    ", example)
     if not differences:
-        console.print("[green]exact[/]")
+        terminal.say(Styled("exact", "green"))
+
+
+def _result(check: Check) -> Styled:
+    count = len(check.differences)
+    return Styled(f"{count} difference{'s' if count > 1 else ''}", "red") if count else Styled("ok", "green")

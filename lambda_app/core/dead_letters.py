@@ -6,7 +6,7 @@ import re
 EXAMPLE = r"""(?s)( at byte [0-9]+)?: (['"{[0-9-]|true|false|null|[a-z_]+ is .*, stored is ).*$"""
 
 _LIKE = str.maketrans({"*": "%", "?": "_", "%": "\\%", "_": "\\_", "\\": "\\\\"})
-# What a terminal would obey.
+# What no text holds.
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _DUMP_WIDTH = 16
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
+from lambda_app.core.inbox_entries import InboxEntry, inbox_reasons
+
 LAG_LIMIT_RECORDS = 50_000
 FRESHNESS_LIMIT_SECONDS = 60.0
 
@@ -37,6 +39,8 @@ class Component:
     unit: str
     kind: UnitKind
     triggers: tuple[Trigger, ...] = ()
+    # What to do when it failed.
+    remedy: str = ""
 
 
 COMPONENTS = (
@@ -56,6 +60,29 @@ COMPONENTS = (
     Component("lambda-postgres", "postgresql@15-main.service", UnitKind.LONG_RUNNING),
     Component("lambda-pgadmin", "lambda-pgadmin.service", UnitKind.LONG_RUNNING),
     Component("lambda-db-setup", "lambda-db-setup.service", UnitKind.SETUP),
+)
+
+# They keep the platform well, and have no row in the table.
+HELPERS = (
+    Component(
+        "lambda-db-maintenance",
+        "lambda-db-maintenance.service",
+        UnitKind.JOB,
+        remedy="journalctl -u lambda-db-maintenance says why, systemctl start lambda-db-maintenance repeats it",
+    ),
+    Component(
+        "lambda-verify",
+        "lambda-verify.service",
+        UnitKind.JOB,
+        triggers=(Trigger("lambda-verify.timer", "nothing audits the platform on Sundays"),),
+        remedy="journalctl -u lambda-verify says what differs, systemctl start lambda-verify repeats it",
+    ),
+)
+TARGET = "lambda.target"
+UNITS = (
+    *(component.unit for component in (*COMPONENTS, *HELPERS)),
+    *(trigger.unit for component in (*COMPONENTS, *HELPERS) for trigger in component.triggers),
+    TARGET,
 )
 
 
@@ -106,16 +133,20 @@ class PlatformFacts:
     last_job: JobFacts | None
     failed_jobs: tuple[JobFacts, ...] = ()
     errors: tuple[str, ...] = ()
+    # Empty too on a host without an inbox.
+    inbox: tuple[InboxEntry, ...] = ()
 
 
 def reasons_for_concern(facts: PlatformFacts) -> list[str]:
     """Every reason why the platform is not healthy, in the order of the table; empty when it is."""
     reasons = list(facts.errors)
-    for component in COMPONENTS:
+    reasons += _target_reasons(facts.units)
+    for component in (*COMPONENTS, *HELPERS):
         reasons += _unit_reasons(component, facts.units)
     if facts.stream is not None:
         reasons += _stream_reasons(facts.stream, producing=_is_active(facts.units, "lambda-producer.service"))
-    return reasons + [_job_reason(job) for job in facts.failed_jobs]
+    reasons += [_job_reason(job) for job in facts.failed_jobs]
+    return reasons + list(inbox_reasons(facts.inbox))
 
 
 def _job_reason(job: JobFacts) -> str:
@@ -137,6 +168,12 @@ def _is_active(units: dict[str, UnitFacts], unit: str) -> bool:
     return unit in units and units[unit].active_state == "active"
 
 
+def _target_reasons(units: dict[str, UnitFacts]) -> Iterator[str]:
+    running = [each.name for each in COMPONENTS if each.kind is UnitKind.LONG_RUNNING and _is_active(units, each.unit)]
+    if running and TARGET in units and units[TARGET].loaded and not _is_active(units, TARGET):
+        yield f"{TARGET} is {units[TARGET].active_state} although {', '.join(running)} run: systemctl start {TARGET}"
+
+
 def _unit_reasons(component: Component, units: dict[str, UnitFacts]) -> Iterator[str]:
     if is_absent(component, units):
         return
@@ -150,7 +187,8 @@ def _unit_reasons(component: Component, units: dict[str, UnitFacts]) -> Iterator
         yield f"{component.name} is {state}: its last run did not succeed{_result(unit)}"
     if component.kind is UnitKind.JOB and (unit.active_state == "failed" or unit.sub_state == "auto-restart"):
         waits = ", it is waiting to try again" if unit.sub_state == "auto-restart" else ""
-        yield f"{component.name} failed{_result(unit)}{waits}"
+        remedy = f": {component.remedy}" if component.remedy else ""
+        yield f"{component.name} failed{_result(unit)}{waits}{remedy}"
     for trigger in component.triggers:
         if not _is_active(units, trigger.unit):
             yield f"{trigger.unit} is not active: {trigger.consequence}"

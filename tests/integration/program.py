@@ -1,11 +1,16 @@
 """`lambda-app` as a process of its own, with a notification socket as systemd gives one."""
 
 import contextlib
+import fcntl
+import os
+import pty
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -32,6 +37,23 @@ def run_program(environment: Mapping[str, str], *arguments: str) -> subprocess.C
     return subprocess.run(
         [*COMMAND, *arguments], env=environment, cwd=REPOSITORY, capture_output=True, text=True, timeout=60, check=False
     )
+
+
+def run_on_terminal(environment: Mapping[str, str], *arguments: str, columns: int = 80) -> str:
+    """Runs a subcommand on a terminal so many columns wide; gives all that it writes there."""
+    controller, terminal = pty.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+    with subprocess.Popen(
+        [*COMMAND, *arguments], env={**environment, "TERM": "xterm"}, cwd=REPOSITORY, stdout=terminal, stderr=terminal
+    ):
+        os.close(terminal)
+        written = b""
+        # Linux ends what is read from a terminal with an error.
+        with contextlib.suppress(OSError):
+            while piece := os.read(controller, 65536):
+                written += piece
+    os.close(controller)
+    return written.decode()
 
 
 class Program:

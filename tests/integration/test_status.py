@@ -2,6 +2,7 @@
 
 import json
 import os
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,11 @@ from conftest import Database
 from program import run_program
 from servers import KafkaServer
 
+from lambda_app.clock import SystemClock
 from lambda_app.core.health import COMPONENTS
+from lambda_app.core.inbox_entries import left_waiting
+from lambda_app.health import gather_facts
+from lambda_app.settings import Settings
 
 LONG_RUNNING = "ActiveState=active\nSubState=running\n"
 RESTING = "ActiveState=inactive\nSubState=dead\n"
@@ -28,6 +33,9 @@ class Systemctl:
         self.states = {unit: RESTING if unit in resting else LONG_RUNNING for unit in units}
         self.states["lambda-cron-runner.timer"] = "ActiveState=active\nSubState=waiting\n"
         self.states["lambda-inbox.path"] = "ActiveState=active\nSubState=waiting\n"
+        self.states["lambda-verify.service"] = RESTING
+        self.states["lambda-verify.timer"] = "ActiveState=active\nSubState=waiting\n"
+        self.states["lambda.target"] = "ActiveState=active\nSubState=active\n"
         self.show()
 
     def show(self, **states: str) -> None:
@@ -107,6 +115,116 @@ def test_each_fault_is_a_reason_and_exits_1(environment, database, systemctl, st
         "lambda-consumer is failed (failed), not active (result: watchdog)",
         "BAT00001 for 2026-11-23 was given up (disk full): lambda-app batch schedule --date 2026-11-23 retries it",
     ]
+
+
+@pytest.mark.parametrize(
+    ("unit", "state", "reason"),
+    [
+        ("lambda-verify.service", "ActiveState=failed\nSubState=failed\nResult=exit-code\n", "lambda-verify failed"),
+        ("lambda-verify.timer", RESTING, "lambda-verify.timer is not active"),
+        ("lambda.target", RESTING, "lambda.target is inactive although"),
+    ],
+)
+def test_what_has_no_row_in_the_table_counts(unit, state, reason, environment, systemctl, stored):
+    systemctl.show(**{unit: state})
+
+    result = run_program(environment, "status")
+
+    assert result.returncode == 1
+    assert f"degraded: {reason}" in result.stdout
+
+
+# The jobs of files, in the order of their ids: name, status, and how many minutes ago it ended.
+@pytest.mark.parametrize(
+    ("jobs", "failed"),
+    [
+        # Broken, mended, and the same broken content again: the first job has got new attempts.
+        ([("x.csv", "failed", 1), ("x.csv", "completed", 2)], ["BAT00001"]),
+        ([("x.csv", "failed", 2), ("x.csv", "completed", 1)], []),
+        ([("x.csv", "completed", 2), ("x.csv", "failed", 1)], ["BAT00002"]),
+        # Broken in two ways, then mended.
+        ([("x.csv", "failed", 3), ("x.csv", "failed", 2), ("x.csv", "completed", 1)], []),
+        ([("x.csv", "failed", 3), ("x.csv", "failed", 1), ("x.csv", "completed", 2)], ["BAT00002"]),
+        # Given new attempts at this moment, by people who put it there again.
+        ([("x.csv", "pending", None), ("x.csv", "completed", 2)], []),
+        # Another file says nothing of this one.
+        ([("x.csv", "failed", 2), ("y.csv", "completed", 1)], ["BAT00001"]),
+        ([("x.csv", "failed", 2), ("x.csv", "pending", None)], ["BAT00001"]),
+        # Never tried, since it could not be taken.
+        ([("x.csv", "failed", None)], ["BAT00001"]),
+        ([("x.csv", "failed", 8 * 24 * 60)], []),
+    ],
+)
+def test_newest_failure_of_a_file_counts(jobs, failed, environment, database, stored):
+    for number, (name, status, minutes) in enumerate(jobs):
+        database.query(
+            "INSERT INTO lambda.batch_jobs (business_date, source, status, file, content_hash, finished_at) VALUES"
+            f" ('2026-11-23', 'inbox', '{status}', '{name}', '{number}', now() - interval '{minutes or 0} min')"
+            if minutes is not None
+            else "INSERT INTO lambda.batch_jobs (business_date, source, status, file, content_hash)"
+            f" VALUES ('2026-11-23', 'inbox', '{status}', '{name}', '{number}')"
+        )
+
+    result = run_program(environment, "status", "--json")
+
+    assert [job["job_id"] for job in json.loads(result.stdout)["failed_jobs"]] == failed
+    assert result.returncode == (1 if failed else 0)
+
+
+@pytest.mark.parametrize(("status", "failed"), [("failed", 1), ("pending", 0), ("running", 0), ("completed", 0)])
+def test_night_is_forgiven_when_it_is_scheduled_again(status, failed, environment, database, stored):
+    database.query(
+        "INSERT INTO lambda.batch_jobs (business_date, source, status, finished_at)"
+        f" VALUES ('2026-11-22', 'generated', '{status}', now()), ('2026-11-23', 'generated', 'completed', now())"
+    )
+
+    document = json.loads(run_program(environment, "status", "--json").stdout)
+
+    assert len(document["failed_jobs"]) == failed
+
+
+def test_what_nobody_takes_from_the_inbox_is_a_reason(environment, stored, tmp_path):
+    inbox = tmp_path / "inbox"
+    inbox.mkdir()
+    for name in ("a.txt", ".b.csv", "new.part", "c.csv"):
+        inbox.joinpath(name).touch()
+    inbox.joinpath("d").mkdir()
+    for name in ("a.txt", ".b.csv", "d", "c.csv"):
+        os.utime(inbox / name, (0, 0))
+
+    result = run_program({**environment, "STATE_DIRECTORY": str(tmp_path)}, "status", "--json")
+
+    assert result.returncode == 1
+    document = json.loads(result.stdout)
+    assert document["inbox"] == {"not_taken": ["a.txt", "d"], "waiting": []}
+    assert document["reasons"] == [
+        "2 entries in the inbox are not taken: a.txt, d (rename them to *.csv or *.csv.gz, or remove them)"
+    ]
+
+
+def test_input_that_is_left_in_the_inbox_is_a_reason(environment, stored, tmp_path, monkeypatch):
+    class TenMinutesLater(SystemClock):
+        def now(self) -> datetime:
+            return super().now() + timedelta(minutes=10)
+
+    for name, value in environment.items() | {("STATE_DIRECTORY", str(tmp_path))}:
+        monkeypatch.setenv(name, value)
+    tmp_path.joinpath("inbox").mkdir()
+    tmp_path.joinpath("inbox", "a.csv").touch()
+
+    config = Settings(environment["LAMBDA_KAFKA_BOOTSTRAP_SERVERS"], environment["LAMBDA_KAFKA_TOPIC"])
+    now, later = gather_facts(config, SystemClock()), gather_facts(config, TenMinutesLater())
+
+    assert (left_waiting(now.inbox), len(left_waiting(later.inbox))) == ([], 1)
+
+
+def test_inbox_that_cannot_be_read_is_said(environment, stored, tmp_path):
+    tmp_path.joinpath("inbox").touch()
+
+    result = run_program({**environment, "STATE_DIRECTORY": str(tmp_path)}, "status")
+
+    assert result.returncode == 1
+    assert "degraded: the inbox cannot be read: [Errno 20] Not a directory" in result.stdout
 
 
 def test_servers_that_do_not_answer_are_named(environment, tmp_path):

@@ -16,6 +16,7 @@ COMPONENTS = yaml.safe_load(PROJECT.joinpath("roles/common/vars/main.yml").read_
 LIMITS = yaml.safe_load(PROJECT.joinpath("inventory/group_vars/all/limits.yml").read_text())["component_limits"]
 # Debian's own unit, which gets drop-ins.
 OURS = {name: part for name, part in COMPONENTS.items() if name != "lambda-postgres"}
+POSTGRES_DROP_IN = PROJECT / "roles/postgres/files/20-platform.conf"
 MAX_EXPOSURE = {"kafka.service": 3.0}
 
 
@@ -35,7 +36,7 @@ def install(units: list[Path], root: Path) -> None:
     directory.mkdir(parents=True)
     for unit in units:
         shutil.copy(unit, directory)
-        for key in ("ExecStart", "ExecStartPost", "ExecStartPre"):
+        for key in ("ExecStart", "ExecStartPost", "ExecStartPre", "ExecStopPost"):
             for command in values(unit, key):
                 program = root / command.split()[0].lstrip("-+/")
                 program.parent.mkdir(parents=True, exist_ok=True)
@@ -88,6 +89,14 @@ def test_component_runs_in_its_slice_and_stops_with_the_target(component: str) -
 
     assert values(unit, "Slice") == [OURS[component]["slice"]]
     assert values(unit, "PartOf") == ["lambda.target"]
+
+
+# Timers, paths, targets and slices run nothing that could fail.
+@pytest.mark.parametrize("unit", [*SERVICES, POSTGRES_DROP_IN], ids=lambda unit: unit.name)
+def test_service_alerts_when_it_fails(unit: Path) -> None:
+    alert = "-+/usr/local/sbin/lambda-alert %n"
+
+    assert values(unit, "ExecStopPost") == [alert]
 
 
 def test_maintenance_follows_the_batch_whatever_became_of_it_and_shares_its_slice() -> None:

@@ -5,7 +5,17 @@ from datetime import date
 
 import pytest
 
-from lambda_app.core.health import COMPONENTS, JobFacts, PlatformFacts, StreamFacts, UnitFacts, reasons_for_concern
+from lambda_app.core.health import (
+    COMPONENTS,
+    HELPERS,
+    TARGET,
+    JobFacts,
+    PlatformFacts,
+    StreamFacts,
+    UnitFacts,
+    reasons_for_concern,
+)
+from lambda_app.core.inbox_entries import InboxEntry
 
 ACTIVE = UnitFacts(loaded=True, active_state="active", sub_state="running")
 RESTING = UnitFacts(loaded=True)
@@ -14,7 +24,8 @@ JOB = JobFacts("BAT00007", date(2026, 11, 23), "completed", 1, 10_000, None)
 HEALTHY = PlatformFacts(
     units={component.unit: ACTIVE for component in COMPONENTS}
     | {"lambda-cron-runner.service": RESTING, "lambda-csv-batch.service": RESTING}
-    | {"lambda-cron-runner.timer": ACTIVE, "lambda-inbox.path": ACTIVE},
+    | {component.unit: RESTING for component in HELPERS}
+    | {"lambda-cron-runner.timer": ACTIVE, "lambda-inbox.path": ACTIVE, "lambda-verify.timer": ACTIVE, TARGET: ACTIVE},
     stream=STREAM,
     last_job=JOB,
 )
@@ -82,6 +93,35 @@ def test_healthy_platform_gives_no_reason():
             "BAT00007 for a.csv was given up (bad header): mend the file and put it into the inbox again",
         ),
         (replace(HEALTHY, stream=None, errors=("Kafka is away",)), "Kafka is away"),
+        (
+            with_unit("lambda-verify.service", active_state="failed", sub_state="failed", result="exit-code"),
+            (
+                "lambda-verify failed (result: exit-code): "
+                "journalctl -u lambda-verify says what differs, systemctl start lambda-verify repeats it"
+            ),
+        ),
+        (
+            with_unit("lambda-db-maintenance.service", sub_state="auto-restart", result="exit-code"),
+            (
+                "lambda-db-maintenance failed (result: exit-code), it is waiting to try again: "
+                "journalctl -u lambda-db-maintenance says why, systemctl start lambda-db-maintenance repeats it"
+            ),
+        ),
+        (
+            with_unit("lambda-verify.timer", active_state="inactive"),
+            "lambda-verify.timer is not active: nothing audits the platform on Sundays",
+        ),
+        (
+            with_unit(TARGET, active_state="inactive"),
+            (
+                "lambda.target is inactive although kafka, lambda-producer, lambda-consumer, lambda-postgres,"
+                " lambda-pgadmin run: systemctl start lambda.target"
+            ),
+        ),
+        (
+            replace(HEALTHY, inbox=(InboxEntry("a.txt", True, 3600.0, 3600.0),)),
+            "1 file in the inbox is not taken: a.txt (rename it to *.csv or *.csv.gz, or remove it)",
+        ),
     ],
 )
 def test_each_fault_is_named(facts, reason):
@@ -100,6 +140,10 @@ def test_each_fault_is_named(facts, reason):
         with_unit("lambda-pgadmin.service", loaded=False, active_state="inactive"),
         with_unit("lambda-db-setup.service", active_state="inactive", sub_state="dead"),
         replace(HEALTHY, last_job=None),
+        # An audit at work, and hosts without the programs or the target.
+        with_unit("lambda-verify.service", active_state="activating", sub_state="start"),
+        with_unit("lambda-verify.service", loaded=False),
+        with_unit(TARGET, loaded=False, active_state="inactive"),
         # Between two chunks nothing moves for a moment.
         replace(HEALTHY, stream=replace(STREAM, rows_per_second=0.0)),
     ],

@@ -14,15 +14,16 @@ ORDER BY business_date DESC, id DESC
 LIMIT 1;
 
 -- failed_jobs --
--- Jobs that were given up and not taken up again; a file is forgiven when it came again and was loaded, or after a week.
+-- Jobs that were given up and not taken up again. A file is forgiven after a week, or when one of its name was loaded
+-- after it had failed: the same content is the same job, so ids do not tell which was the last.
 SELECT job_id, business_date, status, attempts, rows_loaded, error, file
-FROM lambda.batch_jobs AS j
+FROM (SELECT *, coalesce(finished_at, created_at) AS ended_at FROM lambda.batch_jobs) AS j
 WHERE status = 'failed' AND (
     file IS NULL OR (
-        finished_at > now() - interval '7 days'
+        ended_at > now() - interval '7 days'
         AND NOT EXISTS (
             SELECT FROM lambda.batch_jobs AS later
-            WHERE later.file = j.file AND later.id > j.id AND later.status = 'completed'
+            WHERE later.file = j.file AND later.status = 'completed' AND later.finished_at > j.ended_at
         )
     )
 )
