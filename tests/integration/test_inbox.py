@@ -40,6 +40,12 @@ def environment(database: Database, directory: Path) -> dict[str, str]:
     }
 
 
+@pytest.fixture
+def at_once(environment: dict[str, str]) -> dict[str, str]:
+    """Every file counts as complete."""
+    return {**environment, "LAMBDA_BATCH_SCHEDULE_QUIET_SECONDS": "0"}
+
+
 def arrive(directory: Path, name: str, text: str) -> None:
     (directory / "inbox" / name).write_bytes(text.encode())
 
@@ -204,13 +210,13 @@ def test_file_that_changes_after_it_was_registered_is_refused(database, environm
     assert database.count("transactions") == 0
 
 
-def test_rest_that_comes_after_the_load_is_loaded_by_the_next_planner(database, environment, directory):
+def test_rest_that_comes_after_the_load_is_loaded_by_the_next_planner(database, at_once, directory):
     arrive(directory, "a.csv", rows(1))
-    batch(environment)
+    batch(at_once)
     with (directory / "done/BAT00002-a.csv").open("a") as late:
         late.write(rows(2).removeprefix(f"{HEADER}\n"))
 
-    results = batch(environment)
+    results = batch(at_once)
 
     assert [each.returncode for each in results] == [0, 0]
     assert "a.csv changed after it was registered: BAT00003 loads what is new" in results[0].stderr
@@ -222,40 +228,40 @@ def test_rest_that_comes_after_the_load_is_loaded_by_the_next_planner(database, 
     assert tree(directory) == {"done/BAT00003-a.csv"}
     assert served(database) == recount(database)
     # Nothing is left to do.
-    assert "No job is due" in batch(environment)[0].stderr
+    assert "No job is due" in batch(at_once)[0].stderr
 
 
-def test_rest_that_changes_no_size_is_loaded_too(database, environment, directory):
+def test_rest_that_changes_no_size_is_loaded_too(database, at_once, directory):
     arrive(directory, "a.csv", rows(1))
-    batch(environment)
+    batch(at_once)
     path = directory / "done/BAT00002-a.csv"
     path.write_text(path.read_text().replace("T1", "T2"))
 
-    batch(environment)
+    batch(at_once)
 
     assert [row[:3] for row in jobs(database)] == [("a.csv", "completed", 1)] * 2
     assert database.count("transactions") == 2
 
 
-def test_file_that_grows_after_it_failed_is_tried_again(database, environment, directory):
+def test_file_that_grows_after_it_failed_is_tried_again(database, at_once, directory):
     arrive(directory, "a.csv", HEADER[:20])
-    assert [each.returncode for each in batch(environment)] == [0, 1]
+    assert [each.returncode for each in batch(at_once)] == [0, 1]
     (directory / "failed/BAT00002-a.csv").write_text(rows(1, 2))
 
-    assert [each.returncode for each in batch(environment)] == [0, 0]
+    assert [each.returncode for each in batch(at_once)] == [0, 0]
 
     assert jobs(database)[1:] == [("a.csv", "completed", 2, 0, 0)]
     assert tree(directory) == {"done/BAT00003-a.csv"}
 
 
-def test_file_that_grows_while_it_is_claimed_is_loaded_whole_in_the_end(database, environment, directory):
+def test_file_that_grows_while_it_is_claimed_is_loaded_whole_in_the_end(database, at_once, directory):
     arrive(directory, "a.csv", rows(1))
-    run_program(environment, "batch", "schedule")
+    run_program(at_once, "batch", "schedule")
     with (directory / "claimed/BAT00002-a.csv").open("a") as late:
         late.write(rows(2).removeprefix(f"{HEADER}\n"))
-    assert run_program(environment, "batch", "run").returncode == 1
+    assert run_program(at_once, "batch", "run").returncode == 1
 
-    assert [each.returncode for each in batch(environment)] == [0, 0]
+    assert [each.returncode for each in batch(at_once)] == [0, 0]
 
     assert jobs(database)[1:] == [("a.csv", "completed", 2, 0, 0)]
     assert database.count("transactions") == 2
@@ -273,19 +279,19 @@ def test_ended_file_that_is_still_being_written_is_left_for_the_next_planner(dat
 
 
 @pytest.mark.parametrize("point", ["inbox move before", "inbox move after"])
-def test_killed_planner_of_a_late_rest_is_finished_by_the_next(database, environment, directory, point):
+def test_killed_planner_of_a_late_rest_is_finished_by_the_next(database, at_once, directory, point):
     arrive(directory, "a.csv", rows(1))
-    batch(environment)
+    batch(at_once)
     (directory / "done/BAT00002-a.csv").write_text(rows(1, 2))
 
     killed = subprocess.run(
-        [*trapped(f"{point} SIGKILL 1"), "batch", "schedule"], env=environment, cwd=REPOSITORY, check=False, timeout=60
+        [*trapped(f"{point} SIGKILL 1"), "batch", "schedule"], env=at_once, cwd=REPOSITORY, check=False, timeout=60
     )
 
     assert killed.returncode == -signal.SIGKILL
     # A run meanwhile leaves the job alone, and counts no attempt.
-    assert run_program(environment, "batch", "run").returncode == 0
-    assert [each.returncode for each in batch(environment)] == [0, 0]
+    assert run_program(at_once, "batch", "run").returncode == 0
+    assert [each.returncode for each in batch(at_once)] == [0, 0]
     assert jobs(database)[1:] == [("a.csv", "completed", 1, 1, 0)]
     assert database.value("SELECT attempts FROM lambda.batch_jobs WHERE job_id = 'BAT00003'") == 1
     assert tree(directory) == {"done/BAT00003-a.csv"}
