@@ -32,6 +32,15 @@ METADATA_TIMEOUT_MS = 5_000
 METADATA_AGE_MS = 30_000
 
 
+# How long Kafka holds back a fetch. In silence the first record ends the wait; while records flow it gathers some, so
+# that a quiet stream is read a few times a second and not record by record. A backlog never waits.
+_FETCH_OF_SILENCE = {"fetch_min_bytes": 1, "fetch_max_wait_ms": int(settings.FETCH_SILENCE_SECONDS * 1000)}
+_FETCH_OF_FLOW = {
+    "fetch_min_bytes": settings.FETCH_FLOW_BYTES,
+    "fetch_max_wait_ms": int(settings.FETCH_FLOW_SECONDS * 1000),
+}
+
+
 class PositionVoid(LambdaError):
     """The broker no longer has what we want to read next: positions must be worked out again."""
 
@@ -141,6 +150,8 @@ class Subscription:
             timeout_seconds = max(timeout_seconds, settings.KAFKA_HEARTBEAT_SECONDS)
         with translated_errors(self._config):
             read = self._consumer.poll(timeout_ms=max(0, int(timeout_seconds * 1000)), max_records=max_records)
+        # kafka-python 3.0.12 looks at these with each fetch that it sends.
+        self._consumer._fetcher.config.update(_FETCH_OF_FLOW if read else _FETCH_OF_SILENCE)
         if self._config.kafka_api == "batches":
             return [run for runs in read.values() for run in runs]
         return [Run.of_records(tp.partition, records, records[-1].leader_epoch) for tp, records in read.items()]

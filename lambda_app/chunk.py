@@ -1,4 +1,4 @@
-"""A chunk of the stream: messages gathered, and taken apart as they come, until it is time to store them."""
+"""A chunk of the stream: messages gathered, and taken apart as they come, until they are stored."""
 
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
@@ -27,7 +27,6 @@ class Chunk:
     # The others: place and reason.
     rejected: list[tuple[int, str]] = field(default_factory=list)
     value_bytes: int = 0
-    started_at: float = 0.0
     # What was read, and the place of each run's first message.
     _runs: list[Run] = field(default_factory=list)
     _starts: list[int] = field(default_factory=list)
@@ -38,10 +37,8 @@ class Chunk:
     def __len__(self) -> int:
         return self._count
 
-    def add(self, runs: Sequence[Run], positions: Mapping[int, int], now: datetime, monotonic: float) -> None:
-        """Takes what was read; `positions` is where each partition was before. The first message starts the age."""
-        if runs and not self._runs:
-            self.started_at = monotonic
+    def add(self, runs: Sequence[Run], positions: Mapping[int, int], now: datetime) -> None:
+        """Takes what was read; `positions` is where each partition was before."""
         values = [value for run in runs for value in run.values]
         encoded = encode_messages(values, INGESTION_TYPE, now, self._count)
         self.rows += encoded.rows
@@ -57,10 +54,6 @@ class Chunk:
     def is_full(self) -> bool:
         """Whether it must not grow: by number or by size."""
         return self._count >= settings.CHUNK_RECORDS or self.value_bytes >= settings.CHUNK_BYTES
-
-    def is_due(self, monotonic: float) -> bool:
-        """Whether it is time to store: it is full, or old."""
-        return self.is_full() or (self._count > 0 and monotonic - self.started_at >= settings.CHUNK_AGE_SECONDS)
 
     def account(self, result: StoreResult, topic: str, topic_id: UUID | None) -> tuple[list[Advance], list[DeadLetter]]:
         """How far each partition moves, with what became of its messages, and those that were not valid."""

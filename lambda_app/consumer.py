@@ -24,6 +24,8 @@ from lambda_app.writer import Writer
 logger = logging.getLogger(__name__)
 
 _NAP_SECONDS = 0.1
+# Between two looks at a writer that is busy while a chunk waits for it.
+_PAUSE_SECONDS = 0.01
 
 
 @dataclass
@@ -118,9 +120,9 @@ class Worker:
             self._writer = Writer(self._config.kafka_topic, self._name, self._slot)
         if self._subscription is None:
             self._subscription = Subscription(self._config, self._name)
-        self._take_result(self._writer)
         self._follow_assignment(self._subscription, self._writer)
         self._read_more(self._subscription)
+        self._take_result(self._writer)
         if self._is_time_to_store(self._subscription, self._writer):
             self._store(self._writer)
         self._progress.waiting_for = ""
@@ -132,14 +134,15 @@ class Worker:
     def _is_time_to_store(self, subscription: Subscription, writer: Writer) -> bool:
         if self._chunk.is_full():
             return True
-        if writer.is_busy or not self._chunk.is_due(self._clock.monotonic()):
+        if writer.is_busy or not len(self._chunk):
             return False
         # In a backlog a full chunk is soon together.
         return subscription.lag(self._read) < settings.CHUNK_RECORDS
 
     def _read_more(self, subscription: Subscription) -> None:
-        is_waiting = len(self._chunk) or (self._writer and self._writer.is_busy)
-        timeout_seconds = settings.CHUNK_AGE_SECONDS if is_waiting else settings.STATUS_SECONDS / 2
+        # With a chunk in hand we wait for the writer, without a partition for the group, else for records.
+        idle_seconds = settings.STATUS_SECONDS / 2 if self._read else _NAP_SECONDS
+        timeout_seconds = _PAUSE_SECONDS if len(self._chunk) else idle_seconds
         runs = subscription.poll(timeout_seconds, max(1, settings.CHUNK_RECORDS - len(self._chunk)))
         if self._read and subscription.topic_id() not in (None, self._topic_id):
             # Records of a topic made anew have nothing to do with our offsets.
@@ -147,7 +150,7 @@ class Worker:
             return
         runs = [new for run in runs if (new := self._news(run))]
         if runs:
-            self._chunk.add(runs, self._read, self._clock.now(), self._clock.monotonic())
+            self._chunk.add(runs, self._read, self._clock.now())
             self._read.update({run.partition: run.next_offset for run in runs})
 
     def _news(self, run: Run) -> Run | None:

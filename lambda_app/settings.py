@@ -11,7 +11,7 @@ KAFKA_GROUP = "lambda-consumer"
 # A worker that says nothing for so long loses its partitions to the others.
 KAFKA_SESSION_SECONDS = 10.0
 # How soon the others hear that one has come or gone.
-KAFKA_HEARTBEAT_SECONDS = 0.3
+KAFKA_HEARTBEAT_SECONDS = 0.5
 KAFKA_SASL_MECHANISM = "SCRAM-SHA-512"
 
 CONSUME_WORKERS = 2
@@ -19,12 +19,15 @@ CONSUME_WORKERS = 2
 CHUNK_RECORDS = 20_000
 # A chunk ends by its bytes too: memory stays bounded whatever the message sizes.
 CHUNK_BYTES = 16 * 1024 * 1024
-# A quiet stream is stored within 100 ms, most of which the way through Kafka and the commit take.
-CHUNK_AGE_SECONDS = 0.01
 # After a repetition so many chunks go by the temporary table: a COPY that fails leaves dead rows.
 CAUTIOUS_CHUNKS = 20
 FETCH_PARTITION_BYTES = 256 * 1024
 FETCH_BYTES = 8 * 1024 * 1024
+# While records flow, Kafka answers when it has so much for us, or after this time: a larger time means fewer and larger
+# chunks, and later rows. In silence it answers at the first record, or after the longer time.
+FETCH_FLOW_BYTES = 4096
+FETCH_FLOW_SECONDS = 0.225
+FETCH_SILENCE_SECONDS = 1.0
 # Kafka's copy of the offsets is for people (kafka-consumer-groups); nobody reads it back.
 KAFKA_COMMIT_SECONDS = 5.0
 

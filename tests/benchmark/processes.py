@@ -3,6 +3,7 @@
 import os
 import threading
 from pathlib import Path
+from typing import Self
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -20,9 +21,10 @@ def tree(pid: int) -> list[int]:
 class Sampler(threading.Thread):
     """Follows the tree of a process until stopped."""
 
-    def __init__(self, pid: int) -> None:
+    def __init__(self, pid: int, every_seconds: float = 0.05) -> None:
         super().__init__(daemon=True)
         self._pid = pid
+        self._every_seconds = every_seconds
         self._ended = threading.Event()
         # The latest of each process: seconds of CPU time, and the most memory it ever held.
         self.cpu_seconds: dict[int, float] = {}
@@ -33,7 +35,7 @@ class Sampler(threading.Thread):
         self.start()
 
     def run(self) -> None:
-        while not self._ended.wait(0.05):
+        while not self._ended.wait(self._every_seconds):
             self.sample()
 
     def sample(self) -> None:
@@ -58,5 +60,13 @@ class Sampler(threading.Thread):
         return {p: s - self._cpu_before.get(p, 0) for p, s in self.cpu_seconds.items() if p != without}
 
     def stop(self) -> None:
+        """Takes the last look."""
         self._ended.set()
         self.join()
+        self.sample()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()

@@ -185,6 +185,12 @@ class KafkaServer:
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
+    def pid(self) -> int:
+        """Of the broker."""
+        assert self._process, "Kafka was stopped"
+        return self._process.pid
+
+    @property
     def bootstrap_servers(self) -> str:
         return f"127.0.0.1:{self.port}"
 

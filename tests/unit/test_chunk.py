@@ -21,21 +21,10 @@ def run(partition: int, offset: int, values: Sequence[bytes | None] = (VALID,)) 
     return Run(partition, offsets, [b"A1"] * len(values), values, 1_780_000_000_000, 3)
 
 
-def chunk_of(runs: Sequence[Run], monotonic: float = 0.0) -> Chunk:
+def chunk_of(runs: Sequence[Run]) -> Chunk:
     chunk = Chunk()
-    chunk.add(runs, {each.partition: each.offsets[0] for each in runs}, NOW, monotonic)
+    chunk.add(runs, {each.partition: each.offsets[0] for each in runs}, NOW)
     return chunk
-
-
-def test_chunk_is_due_by_age() -> None:
-    chunk = Chunk()
-    chunk.add([], {}, NOW, monotonic=1.0)
-    chunk.add([run(0, 0)], {0: 0}, NOW, monotonic=2.0)
-    chunk.add([run(0, 1)], {0: 1}, NOW, monotonic=2.001)
-
-    assert not chunk.is_due(1.999 + settings.CHUNK_AGE_SECONDS)
-    assert chunk.is_due(2.001 + settings.CHUNK_AGE_SECONDS)
-    assert not chunk.is_full()
 
 
 def test_chunk_is_full_by_number_and_by_size() -> None:
@@ -44,17 +33,12 @@ def test_chunk_is_full_by_number_and_by_size() -> None:
 
     assert many.is_full()
     assert large.is_full()
-    assert large.is_due(0.0)
-
-
-def test_empty_chunk_is_never_due() -> None:
-    assert not Chunk().is_due(1e9)
 
 
 def test_chunk_accounts_for_every_message() -> None:
     chunk = Chunk()
-    chunk.add([run(0, 10, [VALID, b"rubbish"]), run(1, 20, [VALID])], {0: 9, 1: 20}, NOW, 1.0)
-    chunk.add([run(1, 21, [None, VALID])], {0: 12, 1: 21}, NOW, 1.0)
+    chunk.add([run(0, 10, [VALID, b"rubbish"]), run(1, 20, [VALID])], {0: 9, 1: 20}, NOW)
+    chunk.add([run(1, 21, [None, VALID])], {0: 12, 1: 21}, NOW)
 
     # The lines are those of offsets 10, 20 and 22.
     advances, letters = chunk.account(StoreResult(1, (1,), (Refusal(2, "it smells"),)), "transactions", None)
@@ -75,7 +59,7 @@ def test_chunk_accounts_for_every_message() -> None:
 def test_chunk_counts_offsets_without_a_message() -> None:
     chunk = Chunk()
     with_holes = Run(0, [12, 15], [b"A1"] * 2, [VALID, b"rubbish"], 1_780_000_000_000, 3)
-    chunk.add([with_holes, run(0, 18)], {0: 10}, NOW, 1.0)
+    chunk.add([with_holes, run(0, 18)], {0: 10}, NOW)
 
     (advance,), _ = chunk.account(StoreResult(2), "transactions", None)
 
