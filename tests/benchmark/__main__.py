@@ -17,6 +17,22 @@ def machine() -> str:
     return f"{models[0]}, {len(models)} cores, Linux {platform.release()}, Python {platform.python_version()}"
 
 
+class StolenTime:
+    """What the machine's host gave to others, since it was made."""
+
+    def __init__(self) -> None:
+        self._stolen, self._all = self._read()
+
+    def percent(self) -> float:
+        stolen, total = self._read()
+        return 100 * (stolen - self._stolen) / max(1, total - self._all)
+
+    @staticmethod
+    def _read() -> tuple[int, int]:
+        fields = [int(field) for field in Path("/proc/stat").read_text(encoding="utf-8").split("\n")[0].split()[1:9]]
+        return fields[7], sum(fields)
+
+
 def main(names: list[str]) -> int:
     unknown = set(names) - set(NAMES)
     if unknown:
@@ -26,9 +42,11 @@ def main(names: list[str]) -> int:
     is_met = True
     with running_platform() as platform_under_test:
         for name in names or NAMES:
+            stolen = StolenTime()
             for figure in importlib.import_module(f"tests.benchmark.{name}").measure(platform_under_test):
                 print(figure, flush=True)
-                is_met = is_met and figure.is_met
+                is_met = is_met and not figure.is_missed
+            print(f"{name}: {stolen.percent():.1f} % of the machine's time was stolen", flush=True)
     return 0 if is_met else 1
 
 

@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from statistics import median
 
 import psycopg2
 from program import COMMAND, Program
@@ -16,7 +15,7 @@ from servers import REPOSITORY
 from lambda_app.batch_files import COLUMNS, csv_values
 from lambda_app.core.generator import TransactionGenerator, draw_pools
 from lambda_app.core.identifiers import TransactionIds
-from tests.benchmark.figures import Figure
+from tests.benchmark.figures import PAIRS, Figure, figure, ratio
 from tests.benchmark.platform_under_test import PlatformUnderTest
 from tests.benchmark.processes import Sampler
 
@@ -31,15 +30,14 @@ def measure(platform: PlatformUnderTest) -> Iterator[Figure]:
         rates, copy_rates = [], []
         path = Path(name, "rows.csv")
         write(path, ROWS, ROWS)
-        for _ in range(5):
+        for _ in range(PAIRS):
             copy_rates.append(psql_copy(platform, path))
             rates.append(load(platform, path)[0])
         bytes_a_row = path.stat().st_size / ROWS
         path.unlink()
-        rate, copy_rate = median(rates), median(copy_rates)
-        yield Figure("CSV load", rate, "rows/s")
-        yield Figure("psql \\copy of the same file", copy_rate, "rows/s")
-        yield Figure("CSV load in psql \\copy", rate / copy_rate, "", at_least=0.8)
+        yield figure("CSV load", rates, "rows/s")
+        yield figure("psql \\copy of the same file", copy_rates, "rows/s")
+        yield ratio("CSV load in psql \\copy", rates, copy_rates, at_least=0.8)
         large = Path(name, "large.csv")
         write(large, int(LARGE_BYTES / bytes_a_row), ROWS)
         yield Figure("size of a large file", large.stat().st_size / 1e6, "MB")

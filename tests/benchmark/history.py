@@ -1,14 +1,13 @@
 """Whether a backlog goes into a database with history as quickly as into an empty one."""
 
 import os
-import statistics
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 from lambda_app.core.schedule import day_bounds
 from tests.benchmark.drain import MESSAGES, drain, drain_anew
-from tests.benchmark.figures import Figure
+from tests.benchmark.figures import PAIRS, Figure, figure, ratio
 from tests.benchmark.platform_under_test import PlatformUnderTest, fill_topic
 from tests.benchmark.synthetic import fill_transactions
 
@@ -16,7 +15,6 @@ ROWS = int(os.environ.get("LAMBDA_BENCH_HISTORY", "50000000"))
 DAYS = 50
 # The newest day of history: what is drained is of the last hour, which may be yesterday's.
 NEWEST_DAYS_AGO = 2
-RUNS = 3
 TOPIC = "history"
 WORKERS = 2
 
@@ -28,14 +26,13 @@ def measure(platform: PlatformUnderTest) -> Iterator[Figure]:
     with platform.database() as full:
         fill(platform, full)
         # In turns, so that both get the same of what else the machine does.
-        for _ in range(RUNS):
+        for _ in range(PAIRS):
             into_empty.append(drain_anew(platform, WORKERS, topic=TOPIC).rows_per_second)
             into_full.append(drain(platform, full, WORKERS, topic=TOPIC).rows_per_second)
             forget_drain(platform, full)
-    empty_rate, full_rate = statistics.median(into_empty), statistics.median(into_full)
-    yield Figure("drain, 2 workers, into an empty database", empty_rate, "rows/s")
-    yield Figure(f"the same, with {ROWS:,} rows in {DAYS} days", full_rate, "rows/s")
-    yield Figure("with history, in the empty one's", full_rate / empty_rate, "", at_least=0.9)
+    yield figure("drain, 2 workers, into an empty database", into_empty, "rows/s")
+    yield figure(f"the same, with {ROWS:,} rows in {DAYS} days", into_full, "rows/s")
+    yield ratio("with history, in the empty one's", into_full, into_empty, at_least=0.9)
 
 
 def fill(platform: PlatformUnderTest, database: str) -> None:

@@ -17,21 +17,9 @@ from lambda_app.core.generator import TransactionGenerator, draw_pools, render_m
 from lambda_app.core.identifiers import TransactionIds
 from lambda_app.outlet import Outlet
 from lambda_app.settings import Settings
+from tests.benchmark.as_deployed import initdb_options, kafka_java_options, postgres_settings, prove
 
 PARTITIONS = 12
-# As roles/postgres makes them of 4 GB; checksums are on by initdb.
-POSTGRES_SETTINGS = {
-    "fsync": "on",
-    "shared_buffers": "1GB",
-    "max_wal_size": "4GB",
-    "checkpoint_timeout": "15min",
-    "jit": "off",
-    "max_parallel_workers_per_gather": "0",
-    "work_mem": "16MB",
-    "effective_cache_size": "2457MB",
-    "random_page_cost": "1.1",
-}
-KAFKA_OPTIONS = ("-Xmx1g", "-Xms1g")
 
 
 @dataclass(frozen=True)
@@ -73,10 +61,12 @@ class PlatformUnderTest:
 @contextmanager
 def running_platform() -> Iterator[PlatformUnderTest]:
     with directory("lambda-postgres-") as postgres_path, directory("lambda-kafka-") as kafka_path:
-        postgres = PostgresServer(postgres_path, POSTGRES_SETTINGS)
-        kafka = KafkaServer(kafka_path, KAFKA_OPTIONS)
+        settings = postgres_settings()
+        postgres = PostgresServer(postgres_path, {**settings, "fsync": "on"}, initdb_options())
+        kafka = KafkaServer(kafka_path, kafka_java_options())
         try:
             postgres.create()
+            prove(postgres, settings)
             kafka.create()
             make_template(postgres)
             yield PlatformUnderTest(postgres, kafka)

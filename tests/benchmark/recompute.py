@@ -1,7 +1,6 @@
 """How long a recompute of a day takes, beside one query that aggregates the day."""
 
 import os
-import statistics
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, date
@@ -12,12 +11,11 @@ from lambda_app.clock import SystemClock
 from lambda_app.core.schedule import day_bounds
 from lambda_app.database import queries
 from lambda_app.recompute import recompute_days
-from tests.benchmark.figures import Figure
+from tests.benchmark.figures import PAIRS, Figure, figure, ratio
 from tests.benchmark.platform_under_test import PlatformUnderTest
 from tests.benchmark.synthetic import fill_speed_stats, fill_transactions
 
 ROWS = int(os.environ.get("LAMBDA_BENCH_ROWS", "5000000"))
-RUNS = 3
 DAY = date(2026, 6, 15)
 PERIOD = day_bounds(DAY, UTC)
 
@@ -42,15 +40,15 @@ def measure(platform: PlatformUnderTest) -> Iterator[Figure]:
                 assert [each.count for each in recompute_days([DAY], SystemClock())] == [ROWS]
 
             # In turns, so that both get the same of what else the machine does; the first of each warms up.
-            for _ in range(1 + RUNS):
+            for _ in range(1 + PAIRS):
                 queried.append(timed(aggregate))
                 fill_speed_stats(connection, PERIOD, shards=2)
                 recomputed.append(timed(recompute))
         connection.close()
-    recompute_seconds, query_seconds = (statistics.median(each[1:]) for each in (recomputed, queried))
-    yield Figure(f"recompute of a day of {ROWS:,} rows", recompute_seconds, "s")
-    yield Figure("one aggregate query of the same day", query_seconds, "s")
-    yield Figure("recompute in such queries", recompute_seconds / query_seconds, "", at_most=2)
+    recomputed, queried = recomputed[1:], queried[1:]
+    yield figure(f"recompute of a day of {ROWS:,} rows", recomputed, "s")
+    yield figure("one aggregate query of the same day", queried, "s")
+    yield ratio("recompute in such queries", recomputed, queried, at_most=2)
 
 
 def timed(run: Callable[[], None]) -> float:

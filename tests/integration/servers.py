@@ -61,10 +61,16 @@ def end_with_parent() -> None:
 class PostgresServer:
     """A cluster of its own, with the four roles and their passwords as the installation makes them."""
 
-    def __init__(self, directory: Path, settings: Mapping[str, str] = MappingProxyType({})) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        settings: Mapping[str, str] = MappingProxyType({}),
+        initdb_options: Sequence[str] = ("--encoding=UTF8", "--locale=C.UTF-8"),
+    ) -> None:
         """`settings` go over those that make tests quick."""
         self.directory = directory
         self._settings = settings
+        self._initdb_options = initdb_options
         self._data = directory / "data"
         self._log = directory / "log"
         self.port = free_port()
@@ -76,7 +82,7 @@ class PostgresServer:
     def create(self) -> None:
         if self._user:
             os.chown(self.directory, self._user.pw_uid, self._user.pw_gid)
-        self._run([POSTGRES_BIN / "initdb", "-D", self._data, "-E", "UTF8", "--locale=C.UTF-8", "-A", "trust", "-N"])
+        self._run([POSTGRES_BIN / "initdb", "-D", self._data, *self._initdb_options, "-A", "trust", "-N"])
         access = "local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n"
         (self._data / "pg_hba.conf").write_text(access, encoding="utf-8")
         self.start()
