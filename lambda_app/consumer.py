@@ -141,7 +141,7 @@ class Worker:
 
     def _read_more(self, subscription: Subscription) -> None:
         # With a chunk in hand we wait for the writer, without a partition for the group, else for records.
-        idle_seconds = settings.STATUS_SECONDS / 2 if self._read else _NAP_SECONDS
+        idle_seconds = settings.STATUS_SECONDS if self._read else _NAP_SECONDS
         timeout_seconds = _PAUSE_SECONDS if len(self._chunk) else idle_seconds
         runs = subscription.poll(timeout_seconds, max(1, settings.CHUNK_RECORDS - len(self._chunk)))
         if self._read and subscription.topic_id() not in (None, self._topic_id):

@@ -3,6 +3,7 @@
 import re
 import shlex
 import subprocess
+import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,7 +24,8 @@ def postgres_settings() -> dict[str, str]:
         rendered = Path(directory, "lambda.conf")
         subprocess.run(
             [
-                *["ansible", "localhost", "--inventory", "localhost,", "--connection", "local"],
+                *[Path(sys.executable).with_name("ansible"), "localhost"],
+                *["--inventory", "localhost,", "--connection", "local"],
                 *["--module-name", "ansible.builtin.template"],
                 *["--args", f"src='{role / 'templates/lambda.conf.j2'}' dest='{rendered}'"],
                 *["--extra-vars", f"@{role / 'defaults/main.yml'}", "--extra-vars", f"@{role / 'vars/main.yml'}"],
