@@ -17,7 +17,7 @@ from lambda_app.core.health import (
     is_absent,
     reasons_for_concern,
 )
-from lambda_app.core.inbox_entries import left_waiting, not_taken
+from lambda_app.core.inbox_entries import inbox_note, left_waiting, not_taken
 from lambda_app.health import gather_facts
 from lambda_app.settings import Settings
 from lambda_app.terminal import Column, Styled
@@ -109,6 +109,8 @@ def _lines(facts: PlatformFacts) -> list[str]:
         job = facts.last_job
         rows = f", {job.rows_loaded:,} rows" if job.rows_loaded is not None else ""
         lines.append(f"last job  {job.job_id} for {job.file or job.business_date}: {job.status}{rows}")
+    if note := inbox_note(facts.inbox):
+        lines.append(f"inbox     {note}")
     return lines
 
 

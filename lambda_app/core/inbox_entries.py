@@ -25,12 +25,8 @@ class InboxEntry:
 
 
 def not_taken(entries: Iterable[InboxEntry]) -> list[InboxEntry]:
-    """Entries that are no input and stay it: what is hidden or still comes in is none of them."""
-    return [
-        entry
-        for entry in entries
-        if not is_hidden(entry.name) and not is_input(entry.name) and entry.quiet_seconds >= RENAME_SECONDS
-    ]
+    """Entries whose names are not those of input; hidden ones are left alone."""
+    return [entry for entry in entries if not is_hidden(entry.name) and not is_input(entry.name)]
 
 
 def left_waiting(entries: Iterable[InboxEntry]) -> list[InboxEntry]:
@@ -43,18 +39,29 @@ def left_waiting(entries: Iterable[InboxEntry]) -> list[InboxEntry]:
 def inbox_reasons(entries: Iterable[InboxEntry]) -> Iterator[str]:
     """Why the inbox is a reason for concern, and what to do; nothing when it is none."""
     entries = sorted(entries, key=lambda entry: entry.name)
-    if others := not_taken(entries):
-        one = len(others) == 1
-        yield (
-            f"{_count(others)} in the inbox {'is' if one else 'are'} not taken: {_names(others)} "
-            f"(rename {'it' if one else 'them'} to *.csv or *.csv.gz, or remove {'it' if one else 'them'})"
-        )
+    if others := [entry for entry in not_taken(entries) if not _may_be_renamed(entry)]:
+        them = "it" if len(others) == 1 else "them"
+        yield f"{_say_not_taken(others)} (rename {them} to *.csv or *.csv.gz, or remove {them})"
     if waiting := left_waiting(entries):
         verb = "has" if len(waiting) == 1 else "have"
         yield (
             f"{_count(waiting)} in the inbox {verb} waited for more than {TAKEN_SECONDS / 60:.0f} minutes: "
             f"{_names(waiting)} (journalctl -u lambda-cron-runner says why)"
         )
+
+
+def inbox_note(entries: Iterable[InboxEntry]) -> str | None:
+    """What is not taken and no reason for concern yet, since people upload under another name."""
+    others = sorted(filter(_may_be_renamed, not_taken(entries)), key=lambda entry: entry.name)
+    return _say_not_taken(others) if others else None
+
+
+def _may_be_renamed(entry: InboxEntry) -> bool:
+    return entry.quiet_seconds < RENAME_SECONDS
+
+
+def _say_not_taken(entries: list[InboxEntry]) -> str:
+    return f"{_count(entries)} in the inbox {'is' if len(entries) == 1 else 'are'} not taken: {_names(entries)}"
 
 
 def _count(entries: list[InboxEntry]) -> str:

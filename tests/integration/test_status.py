@@ -196,7 +196,7 @@ def test_what_nobody_takes_from_the_inbox_is_a_reason(environment, stored, tmp_p
 
     assert result.returncode == 1
     document = json.loads(result.stdout)
-    assert document["inbox"] == {"not_taken": ["a.txt", "d"], "waiting": []}
+    assert document["inbox"] == {"not_taken": ["a.txt", "d", "new.part"], "waiting": []}
     assert document["reasons"] == [
         "2 entries in the inbox are not taken: a.txt, d (rename them to *.csv or *.csv.gz, or remove them)"
     ]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lambda_app.core.inbox_entries import InboxEntry, inbox_reasons
+from lambda_app.core.inbox_entries import InboxEntry, inbox_note, inbox_reasons
 
 OLD, NEW = 3600.0, 5.0
 
@@ -74,3 +74,12 @@ def test_what_stays_in_the_inbox_is_named_with_what_to_do(entries, reason):
 )
 def test_what_is_normal_is_not_mentioned(entries):
     assert list(inbox_reasons(entries)) == []
+
+
+def test_what_may_still_be_renamed_is_said_and_no_reason_yet() -> None:
+    entries = [entry("b.csv.part", age=NEW), entry("a.txt", age=NEW), entry("c.csv", age=NEW), entry(".d", age=NEW)]
+
+    assert inbox_note(entries) == "2 files in the inbox are not taken: a.txt, b.csv.part"
+    assert list(inbox_reasons(entries)) == []
+    # What is a reason is not said twice.
+    assert inbox_note([entry("a.txt"), entry("b.csv", age=NEW)]) is None
