@@ -90,7 +90,7 @@ class StreamActor(PlatformActor):
             start = self.expected[partition].next_offset
             values = [message.value for message in portion]
             run = Run(partition, range(start, start + len(values)), [b"A1"] * len(values), values, 1_780_000_000_000, 3)
-            chunk.add([run], {partition: start}, now, 0.0)
+            chunk.add([run], {partition: start}, now)
         return self.writer._store_chunk(chunk, TOPIC_ID) if len(chunk) else None
 
     def is_committed(self) -> bool:
@@ -169,7 +169,8 @@ class LoadActor(PlatformActor):
                 storage.record_dead_letters(connection, letters)
                 counts = {"rows_read": 0, "rows_loaded": loaded, "rows_duplicate": duplicate}
                 counts["rows_rejected"] = len(conflicts)
-                db.fetch_all(connection, db.queries("batch")["complete_job"], {"id": self.id, "header": [], **counts})
+                ended = {"id": self.id, "header": [], "delimiter": ","}
+                db.fetch_all(connection, db.queries("batch")["complete_job"], {**ended, **counts})
 
     def is_committed(self) -> bool:
         return self.world.query(f"SELECT status FROM lambda.batch_jobs WHERE id = {self.id}") == [("completed",)]
