@@ -29,7 +29,7 @@ class Lines:
     def read(self) -> bytes:
         """The next lines with their ends, at least one; empty at the end of the file.
 
-        A line of more than LONGEST_LINE_BYTES comes as its first LONGEST_LINE_BYTES and a line feed.
+        A line of more than LONGEST_LINE_BYTES may be cut; it keeps more than that, and ends with a line feed then.
         """
         block, self._rest = self._rest, b""
         while more := self._file.read(BLOCK_BYTES):
