@@ -34,6 +34,13 @@ class Database:
     def count(self, table: str, where: str = "true") -> int:
         return int(str(self.value(f"SELECT count(*) FROM lambda.{table} WHERE {where}")))
 
+    def skip_nights(self) -> None:
+        """No night is due: files alone are jobs."""
+        self.query(
+            "INSERT INTO lambda.batch_jobs (business_date, source, status)"
+            " VALUES (current_date - 1, 'generated', 'completed')"
+        )
+
     @property
     def environment(self) -> dict[str, str]:
         """Variables for a program that shall use this database."""

@@ -14,6 +14,7 @@ from program import COMMAND, run_program
 from servers import REPOSITORY
 from test_inbox import rows
 
+from lambda_app.inbox import hash_file
 from tests.cases.files import HERE
 
 # Somebody else's, for who may not do everything.
@@ -33,10 +34,7 @@ def directory(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def environment(database: Database, directory: Path) -> dict[str, str]:
-    database.query(
-        "INSERT INTO lambda.batch_jobs (business_date, source, status)"
-        " VALUES (current_date - 1, 'generated', 'completed')"
-    )
+    database.skip_nights()
     return {**database.environment, "STATE_DIRECTORY": str(directory), "LAMBDA_BATCH_SCHEDULE_QUIET_SECONDS": "0"}
 
 
@@ -206,3 +204,13 @@ def test_file_that_is_gone_fails_at_once_with_a_clear_reason(database, environme
 
     assert result.returncode == 1
     assert f"its file is not in {directory}/claimed/BAT00002-a.csv" in str(statuses(database)["a.csv"][1])
+
+
+def test_entry_that_became_a_pipe_since_it_was_looked_at_is_no_file(directory, monkeypatch):
+    put(directory / "file.csv", "file", 1)
+    put(directory / "pipe.csv", "pipe", 1)
+    regular = (directory / "file.csv").lstat()
+    monkeypatch.setattr(Path, "lstat", lambda _: regular)
+
+    with pytest.raises(OSError, match="it is a pipe, not a file"):
+        hash_file(directory / "pipe.csv")
