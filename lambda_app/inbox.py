@@ -58,7 +58,6 @@ class _EndedFile:
     """A file in done/ or failed/, as its job knew it."""
 
     job_id: str
-    file: str
     content_hash: bytes
     file_bytes: int | None
     # Seconds since 1970.
@@ -179,18 +178,19 @@ def _changed_files(connection: Connection, directory: Path, clock: Clock, quiet_
         ended = _EndedFile(*row)
         for path in found[ended.job_id]:
             try:
-                if _has_changed(path, ended) and _age_seconds(path, clock) >= quiet_seconds:
+                if _age_seconds(path, clock) >= quiet_seconds and _has_changed(path, ended):
                     yield path
             except OSError as error:
                 logger.warning("Cannot tell whether %s has changed: %s", path, error)
 
 
 def _has_changed(path: Path, ended: _EndedFile) -> bool:
+    if ended.continued_by is not None:
+        # It lies here only when the planner was killed before it moved the file.
+        return True
     status = path.lstat()
-    if ended.continued_by is None and status.st_size == ended.file_bytes and status.st_mtime <= ended.ended_at:
-        return False
-    # One that is continued lies here only when the planner was killed before it moved the file.
-    return ended.continued_by is not None or hash_file(path)[0] != bytes(ended.content_hash)
+    is_touched = status.st_size != ended.file_bytes or status.st_mtime > ended.ended_at
+    return is_touched and hash_file(path)[0] != bytes(ended.content_hash)
 
 
 def _age_seconds(path: Path, clock: Clock) -> float:

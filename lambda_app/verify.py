@@ -124,17 +124,18 @@ def _look_at_files(connection: Connection, directory: Path, among: set[Job] | No
     for job in jobs:
         if job.file is None or job.content_hash is None or job.continued_by or (among is not None and job not in among):
             continue
-        path = directory / job_place(job.status, job.job_id, job.file)
-        has_ended = job.status in {JobStatus.COMPLETED, JobStatus.FAILED}
-        try:
-            if has_ended and hash_file(path)[0] != job.content_hash:
-                changed.add(job)
-        except OSError:
-            missing.add(job)
-        predecessors = [each.job_id for each in jobs if each.continued_by == job.job_id]
-        places = [path, *(directory / place for place in places_before_claim(job.file, predecessors))]
-        if not has_ended and not any(place.is_file() for place in places):
-            missing.add(job)
+        place = job_place(job.status, job.job_id, job.file)
+        if job.status in {JobStatus.COMPLETED, JobStatus.FAILED}:
+            try:
+                if hash_file(directory / place)[0] != job.content_hash:
+                    changed.add(job)
+            except OSError:
+                missing.add(job)
+        else:
+            predecessors = [each.job_id for each in jobs if each.continued_by == job.job_id]
+            places = (place, *places_before_claim(job.file, predecessors))
+            if not any((directory / each).is_file() for each in places):
+                missing.add(job)
     return missing, changed
 
 

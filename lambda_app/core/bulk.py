@@ -5,6 +5,7 @@ What does not pass is halved until the few that are to blame are judged one by o
 """
 
 import re
+from codecs import BOM_UTF8
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -23,7 +24,7 @@ from lambda_app.core.columns import (
 )
 from lambda_app.core.copy_text import BOOLEANS, NULL, encode_row, escape
 from lambda_app.core.halving import by_halves
-from lambda_app.core.message import BYTE_ORDER_MARK, MAX_LENGTHS, NUMBER_DECODER, parse_decimal, parse_message
+from lambda_app.core.message import MAX_LENGTHS, NUMBER_DECODER, parse_decimal, parse_message
 from lambda_app.core.rows import Rows
 from lambda_app.errors import InvalidMessage
 
@@ -93,8 +94,8 @@ def _encode_valid(values: Sequence[Any], ingestion_type: str, now: datetime) -> 
     """Rows of messages that are all valid; raises one of `_FAULTS` when one may not be."""
     text = b"".join(values)
     # One byte is found in a tenth of the time of all three.
-    if BYTE_ORDER_MARK[:1] in text:
-        values = [value.removeprefix(BYTE_ORDER_MARK) for value in values]
+    if BOM_UTF8[:1] in text:
+        values = [value.removeprefix(BOM_UTF8) for value in values]
     rows: list[_Fields] = [_decode(value) for value in values]
     # JSON writes each character that COPY has a meaning for with a backslash.
     if b"\\" in text or b"null" in text:

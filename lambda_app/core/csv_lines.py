@@ -1,6 +1,7 @@
 """The lines of a file, many at once and in bounded memory, ended as editors end them: by LF, CRLF or CR."""
 
 import re
+from codecs import BOM_UTF8
 from typing import Protocol
 
 # What is made of a block on the way still is in the processor's cache when it is used.
@@ -8,7 +9,6 @@ BLOCK_BYTES = 120 * 1024
 # No valid row is longer. A longer line is cut, and so known by being longer than this.
 LONGEST_LINE_BYTES = 1024 * 1024
 
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _LINE_END = re.compile(rb"\r\n?|\n")
 
 
@@ -24,7 +24,7 @@ class Lines:
     def __init__(self, file: BinaryFile) -> None:
         self._file = file
         # The start of a line whose end is yet to be read.
-        self._rest = file.read(len(_BYTE_ORDER_MARK)).removeprefix(_BYTE_ORDER_MARK)
+        self._rest = file.read(len(BOM_UTF8)).removeprefix(BOM_UTF8)
 
     def read(self) -> bytes:
         """The next lines with their ends, at least one; empty at the end of the file.

@@ -5,6 +5,7 @@ is absent; `event_time` wins over `timestamp`; a byte order mark before the obje
 """
 
 import re
+from codecs import BOM_UTF8
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
@@ -26,7 +27,6 @@ MAX_LENGTHS = {
     "job_id": 128,
 }
 
-BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _LONE_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _POSITION = re.compile(r"^JSON is malformed: (.*) \(byte (\d+)\)$")
 
@@ -68,7 +68,7 @@ def parse_message(value: bytes | None, now: datetime) -> Transaction:
     """The transaction in a Kafka message's value. Raises InvalidMessage with a reason a person understands."""
     if value is None:
         raise InvalidMessage("the message has no value")
-    value = value.removeprefix(BYTE_ORDER_MARK)
+    value = value.removeprefix(BOM_UTF8)
     try:
         fields = _DECODER.decode(value)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, InvalidMessage) as error:

@@ -16,10 +16,7 @@ def name_of(number: int, case: FileCase) -> str:
 
 
 def test_each_file_gives_what_its_case_says(database: Database, tmp_path: Path) -> None:
-    database.query(
-        "INSERT INTO lambda.batch_jobs (business_date, source, status)"
-        " VALUES (current_date - 1, 'generated', 'completed')"
-    )
+    database.skip_nights()
     environment = {
         **database.environment,
         "STATE_DIRECTORY": str(tmp_path),

@@ -28,11 +28,7 @@ def directory(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def environment(database: Database, directory: Path) -> dict[str, str]:
-    # No generated night: files alone.
-    database.query(
-        "INSERT INTO lambda.batch_jobs (business_date, source, status)"
-        " VALUES (current_date - 1, 'generated', 'completed')"
-    )
+    database.skip_nights()
     return {
         **database.environment,
         "STATE_DIRECTORY": str(directory),

@@ -56,7 +56,7 @@ UPDATE lambda.batch_jobs SET finished_at = clock_timestamp() WHERE job_id = %(jo
 
 -- ended_files --
 -- In the order of the fields of _EndedFile.
-SELECT job_id, file, content_hash, file_bytes, extract(epoch FROM finished_at)::float8, continued_by
+SELECT job_id, content_hash, file_bytes, extract(epoch FROM finished_at)::float8, continued_by
 FROM lambda.batch_jobs
 WHERE job_id = ANY(%(job_ids)s) AND status IN ('completed', 'failed') AND content_hash IS NOT NULL
 ORDER BY id;
