@@ -168,9 +168,14 @@ def test_consumer_follows_a_topic_made_anew(drill: Drill, place: str) -> None:
         # Beyond our offset, below it, not at all.
         drill.fill({0: COUNT + 1000, 1: COUNT // 3})
 
-    drill.audit(
-        [(0, COUNT, None, MADE_ANEW), (1, COUNT, None, MADE_ANEW), (2, COUNT, None, MADE_ANEW), (3, 0, None, MADE_ANEW)]
-    )
+    gaps: list[Gap] = [(partition, COUNT, None, MADE_ANEW) for partition in range(3)] + [(3, 0, None, MADE_ANEW)]
+    if place != "away":
+        # A fetch names its topic by name only: one that Kafka held back meanwhile is answered from the new topic. What
+        # it gave is read a second time, from the beginning.
+        first = int(str(drill.gaps(at_least=4)[0][1]))
+        assert COUNT <= first <= COUNT + 1000
+        gaps[0] = (0, first, None, MADE_ANEW)
+    drill.audit(gaps)
 
 
 @pytest.mark.parametrize("place", ["away", "asleep"])
