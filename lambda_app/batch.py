@@ -19,7 +19,7 @@ from lambda_app.core.job_files import GENERATED, places_before_claim
 from lambda_app.core.schedule import MAX_ATTEMPTS, Job, JobStatus, due_dates, status_after_failure
 from lambda_app.database import Connection, queries, transaction
 from lambda_app.errors import DatabaseUnavailable, InvalidFile, LambdaError, RetryableError
-from lambda_app.recompute import dirty_days, recompute_days
+from lambda_app.recompute import dirty_days, recompute_days, recompute_uncounted
 from lambda_app.storage import BATCH_SHARD, Store, ensure_partitions
 
 logger = logging.getLogger(__name__)
@@ -126,6 +126,7 @@ class BatchRun:
     def _recompute(self, connection: Connection) -> None:
         for _ in recompute_days(dirty_days(connection), self._clock):
             pass
+        recompute_uncounted(self._clock, database.BATCH)
 
     def _lock(self, connection: Connection) -> bool:
         deadline = self._clock.monotonic() + LOCK_WAIT_SECONDS

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from lambda_app import database, positions, settings
 from lambda_app.broker import PositionVoid, Subscription
+from lambda_app.catching_up import CatchingUp
 from lambda_app.chunk import Chunk
 from lambda_app.clock import Clock
 from lambda_app.core.backoff import Backoff
@@ -75,6 +76,8 @@ class Worker:
         self._refuted: set[int] = set()
         self._topic_id: UUID | None = None
         self._chunk = Chunk()
+        self._catching_up = CatchingUp(clock)
+        self._busy_at = clock.monotonic()
         self._retry_at = 0.0
         self._reported_at = 0.0
         self._published_at = 0.0
@@ -125,6 +128,8 @@ class Worker:
         self._take_result(self._writer)
         if self._is_time_to_store(self._subscription, self._writer):
             self._store(self._writer)
+        if self._read:
+            self._catch_up(self._subscription)
         self._progress.waiting_for = ""
 
     def _poll_parked(self) -> None:
@@ -137,7 +142,18 @@ class Worker:
         if writer.is_busy or not len(self._chunk):
             return False
         # In a backlog a full chunk is soon together.
-        return subscription.lag(self._read) < settings.CHUNK_RECORDS
+        return not self._is_in_backlog(subscription)
+
+    def _catch_up(self, subscription: Subscription) -> None:
+        """Works out what was put off, some time after a backlog."""
+        now = self._clock.monotonic()
+        if self._is_in_backlog(subscription):
+            self._busy_at = now
+        elif now - self._busy_at >= settings.CATCH_UP_AFTER_SECONDS:
+            self._catching_up.go_on()
+
+    def _is_in_backlog(self, subscription: Subscription) -> bool:
+        return subscription.lag(self._read) >= settings.CHUNK_RECORDS
 
     def _read_more(self, subscription: Subscription) -> None:
         # With a chunk in hand we wait for the writer, without a partition for the group, else for records.
@@ -230,6 +246,8 @@ class Worker:
             self._progress.stored += result.stored
             self._progress.duplicate += result.duplicate
             self._progress.dead_letters += result.dead_letters
+            if result.has_put_off:
+                self._catching_up.note()
             self._backoff.reset()
         elif timeout_seconds and writer.is_busy:
             # PostgreSQL takes its time: that is no hang of ours.

@@ -23,6 +23,7 @@ from lambda_app.core.dead_letters import EXAMPLE, like_pattern, reason_kind
 from lambda_app.core.rows import Rows
 from lambda_app.database import Connection, queries, transaction
 from lambda_app.errors import DatabaseUnavailable, InvalidMessage, LambdaError
+from lambda_app.recompute import recompute_uncounted
 from lambda_app.storage import RETRY_SHARD, Partitions, Store
 
 logger = logging.getLogger(__name__)
@@ -122,6 +123,7 @@ class Retry:
         self._clock = clock
         # The last letter that was tried.
         self._after = 0
+        self._has_put_off = False
 
     def run(self) -> Iterator[int]:
         """Gives, after each transaction, the number of letters that it tried; goes on after an outage."""
@@ -143,6 +145,8 @@ class Retry:
             partitions = Partitions(partition_maker, store.days)
             while tried := self._retry_some(store, partitions):
                 yield tried
+            if self._has_put_off:
+                recompute_uncounted(self._clock, database.BATCH)
             self._count_left_out(connection)
 
     def _retry_some(self, store: Store, partitions: Partitions) -> int:
@@ -151,6 +155,7 @@ class Retry:
             with store.transaction():
                 letters = self._lock_next(store.connection)
                 resolutions, reasons = self._store_letters(store, partitions, letters)
+            self._has_put_off = self._has_put_off or store.has_put_off
         except (DatabaseUnavailable, database.Error) as error:
             # An outage breaks a connection; what PostgreSQL says on whole ones is about these letters.
             if store.connection.closed or partitions.connection.closed or not letters:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import date
+from enum import Enum, auto
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
@@ -29,6 +30,16 @@ _STEPS = (
     "insert_top_accounts",
 )
 _ONE_SNAPSHOT = {"default_transaction_isolation": "repeatable read"}
+
+
+class Need(Enum):
+    """What a day must have to be recomputed."""
+
+    NONE = auto()
+    # Rows without aggregates.
+    UNCOUNTED = auto()
+    # Those, and nobody who recomputes it already.
+    UNCOUNTED_AND_FREE = auto()
 
 
 @dataclass(frozen=True)
@@ -57,31 +68,65 @@ def recompute_days(days: Iterable[date], clock: Clock) -> Iterator[RecomputedDay
 
     Raises LambdaError for a day whose transactions retention dropped, DatabaseUnavailable.
     """
+    with _connections(database.BATCH) as (connection, locks):
+        yield from _recompute_days(connection, locks, days, clock)
+
+
+def recompute_uncounted(clock: Clock, service: str) -> list[RecomputedDay]:
+    """Recomputes the days of which some rows were stored without aggregates, with the rights of this service.
+
+    Any number of programs may do so at once: each day is recomputed by one of them. Raises DatabaseUnavailable.
+    """
+    recomputed: list[RecomputedDay] = []
+    with _connections(service) as (connection, locks):
+        # First those that nobody else is at; then what others were at may be left.
+        for need in (Need.UNCOUNTED_AND_FREE, Need.UNCOUNTED):
+            with translated_errors():
+                days = [day for (day,) in _query(locks, "uncounted_days")]
+            recomputed += _recompute_days(connection, locks, days, clock, need)
+    return recomputed
+
+
+@contextmanager
+def _connections(service: str) -> Iterator[tuple[Connection, Connection]]:
     with (
-        closing(database.connect(database.BATCH, "lambda-recompute", _ONE_SNAPSHOT)) as connection,
-        closing(database.connect(database.BATCH, "lambda-recompute locks")) as locks,
+        closing(database.connect(service, "lambda-recompute", _ONE_SNAPSHOT)) as connection,
+        closing(database.connect(service, "lambda-recompute locks")) as locks,
     ):
         locks.autocommit = True
-        with translated_errors():
-            zone = ZoneInfo(database.time_zone_name(locks))
-        for day in days:
-            started = clock.monotonic()
-            count = _recompute(connection, locks, day, zone, clock)
-            result = RecomputedDay(day, count, clock.monotonic() - started)
-            logger.info(
-                "%s recomputed in %.1f s: %d transactions",
-                day,
-                result.seconds,
-                count,
-                extra={"business_date": day, "transactions": count},
-            )
-            yield result
+        yield connection, locks
 
 
-def _recompute(connection: Connection, locks: Connection, day: date, zone: ZoneInfo, clock: Clock) -> int:
+def _recompute_days(
+    connection: Connection, locks: Connection, days: Iterable[date], clock: Clock, need: Need = Need.NONE
+) -> Iterator[RecomputedDay]:
+    with translated_errors():
+        zone = ZoneInfo(database.time_zone_name(locks))
+    for day in days:
+        started = clock.monotonic()
+        count = _recompute(connection, locks, day, zone, clock, need)
+        if count is None:
+            continue
+        result = RecomputedDay(day, count, clock.monotonic() - started)
+        logger.info(
+            "%s recomputed in %.1f s: %d transactions",
+            day,
+            result.seconds,
+            count,
+            extra={"business_date": day, "transactions": count},
+        )
+        yield result
+
+
+def _recompute(
+    connection: Connection, locks: Connection, day: date, zone: ZoneInfo, clock: Clock, need: Need
+) -> int | None:
+    """How many transactions the day has; None when there is no need."""
     start, end = day_bounds(day, zone)
     values = {"day": day, "start": start, "end": end}
-    with _only_recompute(locks, day):
+    with _only_recompute(locks, day, may_wait=need is not Need.UNCOUNTED_AND_FREE) as is_ours:
+        if not is_ours or (need is not Need.NONE and not _query(locks, "is_uncounted", **values)[0][0]):
+            return None
         if _query(locks, "dropped_at", day=day):
             raise LambdaError(
                 f"{day} cannot be recomputed: retention dropped its transactions, only its aggregates are left"
@@ -90,6 +135,7 @@ def _recompute(connection: Connection, locks: Connection, day: date, zone: ZoneI
             with _no_writer(locks, day, clock):
                 _query(locks, "begin_generation")
                 _query(connection, "delete_speed_stats", **values)
+            _query(connection, "delete_uncounted_minutes", **values)
             for step in _STEPS:
                 _query(connection, step, **values)
             [(count,)] = _query(connection, "record_day", **values)
@@ -97,13 +143,15 @@ def _recompute(connection: Connection, locks: Connection, day: date, zone: ZoneI
 
 
 @contextmanager
-def _only_recompute(locks: Connection, day: date) -> Iterator[None]:
+def _only_recompute(locks: Connection, day: date, may_wait: bool) -> Iterator[bool]:
+    """Whether this is the only recompute of the day; when it may wait, it is."""
     with translated_errors():
-        _query(locks, "lock_recompute", day=day)
+        [(is_ours,)] = _query(locks, "lock_recompute" if may_wait else "try_lock_recompute", day=day)
         try:
-            yield
+            yield is_ours
         finally:
-            _unlock(locks, "unlock_recompute", day)
+            if is_ours:
+                _unlock(locks, "unlock_recompute", day)
 
 
 @contextmanager

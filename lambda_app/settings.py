@@ -60,6 +60,9 @@ RETRY_LETTERS = 10_000
 RECOMPUTE_LOCK_SECONDS = 0.2
 RECOMPUTE_PAUSE_SECONDS = 1.0
 
+# So long after a backlog a worker works out what was put off: others may still have theirs.
+CATCH_UP_AFTER_SECONDS = 2.0
+
 # A closed day's transaction ids are looked for in so many days before it: what is sent again is sent again within
 # Kafka's retention, 7 days by default.
 REPEATED_IDS_DAYS = 7

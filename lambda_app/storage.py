@@ -11,11 +11,11 @@ from typing import cast
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from lambda_app.core.aggregates import Aggregates
 from lambda_app.core.conflicts import CONTENT, conflict_reason
 from lambda_app.core.copy_text import COLUMNS, MINUTE_LENGTH
 from lambda_app.core.days import Days
 from lambda_app.core.rows import Rows
-from lambda_app.core.stats import Stats, aggregate_lines
 from lambda_app.database import (
     Connection,
     UndefinedTable,
@@ -62,7 +62,7 @@ class StoreResult:
     duplicates: tuple[int, ...] = ()
     refused: tuple[Refusal, ...] = ()
     # Aggregates of the stored ones.
-    stats: Stats = field(default_factory=dict)
+    aggregates: Aggregates = field(default_factory=Aggregates)
 
     @property
     def duplicate(self) -> int:
@@ -103,15 +103,21 @@ class Store:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Commits at the end, with the aggregates of what was added; rolls back on an exception."""
-        self._speed_layer.reset()
+        self._speed_layer.begin()
         with transaction(self.connection):
             yield
             self._speed_layer.flush()
+        self._speed_layer.committed()
+
+    @property
+    def has_put_off(self) -> bool:
+        """Whether the last transaction put off some aggregates, for `recompute_uncounted`."""
+        return self._speed_layer.has_put_off
 
     def add(self, rows: Rows, expect_duplicates: bool = False) -> StoreResult:
         """Stores rows, inside `transaction`."""
         result = store_chunk(self.connection, rows, self.days, expect_duplicates)
-        self._speed_layer.add(result.stats)
+        self._speed_layer.add(result.aggregates)
         return result
 
     def add_while_read(self, parts: Iterable[Rows], expect_duplicates: bool = False) -> StoreResult:
@@ -122,8 +128,8 @@ class Store:
         rows = Rows()
         parts = _gathered(parts, rows)
         if not expect_duplicates and _copy_while_read(self.connection, parts):
-            self._speed_layer.add(rows.stats)
-            return StoreResult(len(rows), stats=rows.stats)
+            self._speed_layer.add(rows.aggregates)
+            return StoreResult(len(rows), aggregates=rows.aggregates)
         for _ in parts:
             pass
         return self.add(rows, expect_duplicates=True)
@@ -160,10 +166,10 @@ def store_chunk(connection: Connection, rows: Rows, days: Days, expect_duplicate
         return StoreResult(0)
     result = _store(connection, rows.lines, days.split(rows.lines, rows.minutes()), expect_duplicates)
     if result.stored == len(rows):
-        return replace(result, stats=rows.stats)
+        return replace(result, aggregates=rows.aggregates)
     absent = {*result.duplicates, *(refusal.index for refusal in result.refused)}
     stored = [line for index, line in enumerate(rows.lines) if index not in absent]
-    return replace(result, stats=aggregate_lines(stored))
+    return replace(result, aggregates=Aggregates.of_lines(stored))
 
 
 def ensure_partitions(connection: Connection, days: Iterable[date]) -> None:

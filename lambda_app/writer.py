@@ -33,6 +33,8 @@ class Stored:
     stored: int
     duplicate: int
     dead_letters: int
+    # Whether it left aggregates to be worked out.
+    has_put_off: bool = False
 
 
 class Writer:
@@ -95,4 +97,5 @@ class Writer:
             result.stored,
             sum(advance.duplicate for advance in advances),
             sum(advance.dead_letters for advance in advances),
+            self._store.has_put_off,
         )

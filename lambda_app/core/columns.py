@@ -10,10 +10,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import cast
 
+from lambda_app.core.aggregates import Aggregates, Columns
 from lambda_app.core.amounts import parse_amount, parse_risk_score, rounded
 from lambda_app.core.copy_text import MINUTE_LENGTH, NULL, escape
 from lambda_app.core.message import MAX_LENGTHS
-from lambda_app.core.stats import Stats, aggregate
 from lambda_app.core.times import (
     EARLIEST,
     EPOCH,
@@ -157,13 +157,10 @@ def aggregate_columns(
     types: Sequence[str],
     amounts: Sequence[str],
     risk_scores: Sequence[str],
-) -> Stats:
+) -> Aggregates:
     """The aggregates of rows given by their columns."""
-    return aggregate(
-        list(zip(minutes, categories, types, strict=True)),
-        list(map(float, amounts)),
-        _floats(risk_scores),
-    )
+    keys = list(zip(minutes, categories, types, strict=True))
+    return Aggregates.of(Columns(keys, list(map(float, amounts)), _floats(risk_scores)))
 
 
 def _floats(risk_scores: Sequence[str]) -> Sequence[float | None]:

@@ -23,6 +23,10 @@ class Days:
         """The days of minutes in UTC, each like 2026-01-31T23:59."""
         return set(self._learn(minutes).values())
 
+    def by_minute(self, minutes: Collection[str]) -> dict[str, date]:
+        """The day of each of these minutes."""
+        return self._learn(minutes)
+
     def split(self, lines: Sequence[str], minutes: Collection[str]) -> dict[date, Sequence[str]]:
         """The lines of each day, in their order; `minutes` are all that they are of.
 

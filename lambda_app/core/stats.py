@@ -47,15 +47,17 @@ risk_sum=80, high_risk_count=1)}
     }
 
 
-def aggregate_lines(lines: Iterable[str]) -> Stats:
-    """The aggregates of COPY lines."""
-    keys, amounts, risk_scores = [], [], []
+def columns_of_lines(lines: Iterable[str]) -> tuple[list[Key], list[float], list[float | None]]:
+    """What `aggregate` takes, of COPY lines."""
+    keys: list[Key] = []
+    amounts: list[float] = []
+    risk_scores: list[float | None] = []
     for line in lines:
         time, _, _, transaction_type, amount, category, _, _, risk_score, _ = line.split("\t", 9)
         keys.append((time[:MINUTE_LENGTH], category, transaction_type))
         amounts.append(float(amount))
         risk_scores.append(None if risk_score == NULL else float(risk_score))
-    return aggregate(keys, amounts, risk_scores)
+    return keys, amounts, risk_scores
 
 
 def merge(stats: Stats, more: Stats) -> None:

@@ -17,6 +17,35 @@ ALTER SCHEMA lambda OWNER TO lambda_owner;
 COMMENT ON SCHEMA lambda IS 'The Lambda data platform';
 
 --
+-- Name: count_transactions(timestamp with time zone, timestamp with time zone); Type: FUNCTION; Schema: lambda; Owner: lambda_owner
+--
+
+CREATE FUNCTION lambda.count_transactions(starts timestamp with time zone, ends timestamp with time zone, OUT minute timestamp with time zone, OUT merchant_category text, OUT transaction_type text, OUT count bigint, OUT amount_sum numeric, OUT amount_min numeric, OUT amount_max numeric, OUT risk_sum numeric, OUT high_risk_count bigint) RETURNS SETOF record
+    LANGUAGE plpgsql STABLE ROWS 1
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+BEGIN
+    RETURN QUERY EXECUTE $query$
+        SELECT
+            date_bin('1 minute', event_time, TIMESTAMPTZ '2000-01-01 00:00Z'),
+            merchant_category,
+            transaction_type,
+            count(*),
+            sum(amount),
+            min(amount),
+            max(amount),
+            coalesce(sum(risk_score), 0),
+            count(*) FILTER (WHERE risk_score >= 0.8)
+        FROM lambda.transactions
+        WHERE event_time >= $1 AND event_time < $2
+        GROUP BY 1, 2, 3
+    $query$ USING starts, ends;
+END
+$_$;
+
+ALTER FUNCTION lambda.count_transactions(starts timestamp with time zone, ends timestamp with time zone, OUT minute timestamp with time zone, OUT merchant_category text, OUT transaction_type text, OUT count bigint, OUT amount_sum numeric, OUT amount_min numeric, OUT amount_max numeric, OUT risk_sum numeric, OUT high_risk_count bigint) OWNER TO lambda_owner;
+
+--
 -- Name: day_start(date); Type: FUNCTION; Schema: lambda; Owner: lambda_owner
 --
 
@@ -639,11 +668,30 @@ COMMENT ON TABLE lambda.speed_stats IS 'Speed layer: aggregates of the rows not 
 COMMENT ON COLUMN lambda.speed_stats.generation IS 'How many recomputes had begun when the row was first written';
 
 --
+-- Name: uncounted_minutes; Type: TABLE; Schema: lambda; Owner: lambda_owner
+--
+
+CREATE TABLE lambda.uncounted_minutes (
+    minute timestamp with time zone NOT NULL
+);
+
+ALTER TABLE lambda.uncounted_minutes OWNER TO lambda_owner;
+
+--
+-- Name: TABLE uncounted_minutes; Type: COMMENT; Schema: lambda; Owner: lambda_owner
+--
+
+COMMENT ON TABLE lambda.uncounted_minutes IS 'Speed layer: minutes of which some transactions have no aggregates yet; a minute may stand there more than once';
+
+--
 -- Name: stats_by_day_and_category; Type: VIEW; Schema: lambda; Owner: lambda_owner
 --
 
 CREATE VIEW lambda.stats_by_day_and_category AS
- WITH speed_day_stats AS MATERIALIZED (
+ WITH uncounted_days AS MATERIALIZED (
+         SELECT DISTINCT ((uncounted_minutes.minute AT TIME ZONE ( SELECT lambda.time_zone() AS time_zone)))::date AS day
+           FROM lambda.uncounted_minutes
+        ), speed_day_stats AS MATERIALIZED (
          SELECT ((speed_stats.minute AT TIME ZONE ( SELECT lambda.time_zone() AS time_zone)))::date AS day,
             speed_stats.merchant_category,
             sum(speed_stats.count) AS count,
@@ -664,13 +712,25 @@ CREATE VIEW lambda.stats_by_day_and_category AS
             batch_day_stats.amount_sum,
             batch_day_stats.high_risk_count
            FROM lambda.batch_day_stats
+          WHERE (NOT (batch_day_stats.day IN ( SELECT uncounted_days.day
+                   FROM uncounted_days)))
         UNION ALL
          SELECT speed_day_stats.day,
             speed_day_stats.merchant_category,
             speed_day_stats.count,
             speed_day_stats.amount_sum,
             speed_day_stats.high_risk_count
-           FROM speed_day_stats) layers
+           FROM speed_day_stats
+          WHERE (NOT (speed_day_stats.day IN ( SELECT uncounted_days.day
+                   FROM uncounted_days)))
+        UNION ALL
+         SELECT uncounted_days.day,
+            count_transactions.merchant_category,
+            count_transactions.count,
+            count_transactions.amount_sum,
+            count_transactions.high_risk_count
+           FROM (uncounted_days
+             CROSS JOIN LATERAL lambda.count_transactions(lambda.day_start(uncounted_days.day), lambda.day_start((uncounted_days.day + 1))) count_transactions(minute, merchant_category, transaction_type, count, amount_sum, amount_min, amount_max, risk_sum, high_risk_count))) layers
   GROUP BY layers.day, layers.merchant_category
   ORDER BY layers.day DESC, layers.merchant_category;
 
@@ -692,17 +752,31 @@ CREATE VIEW lambda.stats_today_by_minute AS
     sum(layers.amount_sum) AS amount_sum,
     round((sum(layers.amount_sum) / sum(layers.count)), 2) AS amount_avg,
     (sum(layers.high_risk_count))::bigint AS high_risk_count
-   FROM ( SELECT batch_stats.minute,
-            batch_stats.count,
-            batch_stats.amount_sum,
-            batch_stats.high_risk_count
-           FROM lambda.batch_stats
+   FROM ( SELECT b.minute,
+            b.count,
+            b.amount_sum,
+            b.high_risk_count
+           FROM lambda.batch_stats b
+          WHERE (NOT (EXISTS ( SELECT
+                   FROM lambda.uncounted_minutes u
+                  WHERE (u.minute = b.minute))))
         UNION ALL
-         SELECT speed_stats.minute,
-            speed_stats.count,
-            speed_stats.amount_sum,
-            speed_stats.high_risk_count
-           FROM lambda.speed_stats) layers
+         SELECT s.minute,
+            s.count,
+            s.amount_sum,
+            s.high_risk_count
+           FROM lambda.speed_stats s
+          WHERE (NOT (EXISTS ( SELECT
+                   FROM lambda.uncounted_minutes u
+                  WHERE (u.minute = s.minute))))
+        UNION ALL
+         SELECT uncounted.minute,
+            count_transactions.count,
+            count_transactions.amount_sum,
+            count_transactions.high_risk_count
+           FROM (( SELECT DISTINCT uncounted_minutes.minute
+                   FROM lambda.uncounted_minutes) uncounted
+             CROSS JOIN LATERAL lambda.count_transactions(uncounted.minute, (uncounted.minute + '00:01:00'::interval)) count_transactions(minute, merchant_category, transaction_type, count, amount_sum, amount_min, amount_max, risk_sum, high_risk_count))) layers
   WHERE ((layers.minute >= ( SELECT lambda.day_start(lambda.today()) AS day_start)) AND (layers.minute < ( SELECT lambda.day_start((lambda.today() + 1)) AS day_start)))
   GROUP BY layers.minute
   ORDER BY layers.minute DESC;
@@ -797,27 +871,46 @@ CREATE VIEW lambda.transaction_stats AS
             layers.amount_max,
             layers.risk_sum,
             layers.high_risk_count
-           FROM ( SELECT batch_stats.minute,
-                    batch_stats.merchant_category,
-                    batch_stats.transaction_type,
-                    batch_stats.count,
-                    batch_stats.amount_sum,
-                    batch_stats.amount_min,
-                    batch_stats.amount_max,
-                    batch_stats.risk_sum,
-                    batch_stats.high_risk_count
-                   FROM lambda.batch_stats
+           FROM ( SELECT b.minute,
+                    b.merchant_category,
+                    b.transaction_type,
+                    b.count,
+                    b.amount_sum,
+                    b.amount_min,
+                    b.amount_max,
+                    b.risk_sum,
+                    b.high_risk_count
+                   FROM lambda.batch_stats b
+                  WHERE (NOT (EXISTS ( SELECT
+                           FROM lambda.uncounted_minutes u
+                          WHERE (u.minute = b.minute))))
                 UNION ALL
-                 SELECT speed_stats.minute,
-                    speed_stats.merchant_category,
-                    speed_stats.transaction_type,
-                    speed_stats.count,
-                    speed_stats.amount_sum,
-                    speed_stats.amount_min,
-                    speed_stats.amount_max,
-                    speed_stats.risk_sum,
-                    speed_stats.high_risk_count
-                   FROM lambda.speed_stats) layers
+                 SELECT s.minute,
+                    s.merchant_category,
+                    s.transaction_type,
+                    s.count,
+                    s.amount_sum,
+                    s.amount_min,
+                    s.amount_max,
+                    s.risk_sum,
+                    s.high_risk_count
+                   FROM lambda.speed_stats s
+                  WHERE (NOT (EXISTS ( SELECT
+                           FROM lambda.uncounted_minutes u
+                          WHERE (u.minute = s.minute))))
+                UNION ALL
+                 SELECT uncounted.minute,
+                    count_transactions.merchant_category,
+                    count_transactions.transaction_type,
+                    count_transactions.count,
+                    count_transactions.amount_sum,
+                    count_transactions.amount_min,
+                    count_transactions.amount_max,
+                    count_transactions.risk_sum,
+                    count_transactions.high_risk_count
+                   FROM (( SELECT DISTINCT uncounted_minutes.minute
+                           FROM lambda.uncounted_minutes) uncounted
+                     CROSS JOIN LATERAL lambda.count_transactions(uncounted.minute, (uncounted.minute + '00:01:00'::interval)) count_transactions(minute, merchant_category, transaction_type, count, amount_sum, amount_min, amount_max, risk_sum, high_risk_count))) layers
           ORDER BY layers.minute, layers.merchant_category, layers.transaction_type) sorted
   GROUP BY sorted.minute, sorted.merchant_category, sorted.transaction_type;
 
@@ -827,7 +920,7 @@ ALTER TABLE lambda.transaction_stats OWNER TO lambda_owner;
 -- Name: VIEW transaction_stats; Type: COMMENT; Schema: lambda; Owner: lambda_owner
 --
 
-COMMENT ON VIEW lambda.transaction_stats IS 'Serving layer: batch_stats and speed_stats combined, right at every moment';
+COMMENT ON VIEW lambda.transaction_stats IS 'Serving layer: batch_stats, speed_stats and what is not counted yet combined, right at every moment';
 
 --
 -- Name: batch_day_stats batch_day_stats_key; Type: CONSTRAINT; Schema: lambda; Owner: lambda_owner
@@ -937,6 +1030,12 @@ CREATE UNIQUE INDEX dead_letters_origin_idx ON lambda.dead_letters USING btree (
 CREATE INDEX transactions_high_risk_idx ON ONLY lambda.transactions USING btree (event_time) WHERE (risk_score >= 0.8);
 
 --
+-- Name: uncounted_minutes_minute_idx; Type: INDEX; Schema: lambda; Owner: lambda_owner
+--
+
+CREATE INDEX uncounted_minutes_minute_idx ON lambda.uncounted_minutes USING btree (minute);
+
+--
 -- Name: SCHEMA lambda; Type: ACL; Schema: -; Owner: lambda_owner
 --
 
@@ -966,6 +1065,7 @@ GRANT SELECT ON TABLE lambda.transactions TO lambda_reader;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE lambda.batch_day_stats TO lambda_batch;
 GRANT SELECT ON TABLE lambda.batch_day_stats TO lambda_reader;
+GRANT SELECT,INSERT,DELETE ON TABLE lambda.batch_day_stats TO lambda_stream;
 
 --
 -- Name: TABLE batch_days; Type: ACL; Schema: lambda; Owner: lambda_owner
@@ -973,6 +1073,7 @@ GRANT SELECT ON TABLE lambda.batch_day_stats TO lambda_reader;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE lambda.batch_days TO lambda_batch;
 GRANT SELECT ON TABLE lambda.batch_days TO lambda_reader;
+GRANT SELECT,INSERT,UPDATE ON TABLE lambda.batch_days TO lambda_stream;
 
 --
 -- Name: TABLE batch_jobs; Type: ACL; Schema: lambda; Owner: lambda_owner
@@ -987,6 +1088,7 @@ GRANT SELECT ON TABLE lambda.batch_jobs TO lambda_reader;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE lambda.batch_stats TO lambda_batch;
 GRANT SELECT ON TABLE lambda.batch_stats TO lambda_reader;
+GRANT SELECT,INSERT,DELETE ON TABLE lambda.batch_stats TO lambda_stream;
 
 --
 -- Name: TABLE batch_top_accounts; Type: ACL; Schema: lambda; Owner: lambda_owner
@@ -994,6 +1096,7 @@ GRANT SELECT ON TABLE lambda.batch_stats TO lambda_reader;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE lambda.batch_top_accounts TO lambda_batch;
 GRANT SELECT ON TABLE lambda.batch_top_accounts TO lambda_reader;
+GRANT SELECT,INSERT,DELETE ON TABLE lambda.batch_top_accounts TO lambda_stream;
 
 --
 -- Name: TABLE dead_letters; Type: ACL; Schema: lambda; Owner: lambda_owner
@@ -1042,16 +1145,24 @@ GRANT SELECT ON TABLE lambda.ingest_freshness TO lambda_batch;
 --
 
 GRANT SELECT,USAGE ON SEQUENCE lambda.recompute_generation TO lambda_batch;
-GRANT SELECT ON SEQUENCE lambda.recompute_generation TO lambda_stream;
+GRANT SELECT,USAGE ON SEQUENCE lambda.recompute_generation TO lambda_stream;
 GRANT SELECT ON SEQUENCE lambda.recompute_generation TO lambda_reader;
 
 --
 -- Name: TABLE speed_stats; Type: ACL; Schema: lambda; Owner: lambda_owner
 --
 
-GRANT SELECT,INSERT,UPDATE ON TABLE lambda.speed_stats TO lambda_stream;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE lambda.speed_stats TO lambda_stream;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE lambda.speed_stats TO lambda_batch;
 GRANT SELECT ON TABLE lambda.speed_stats TO lambda_reader;
+
+--
+-- Name: TABLE uncounted_minutes; Type: ACL; Schema: lambda; Owner: lambda_owner
+--
+
+GRANT SELECT,INSERT,DELETE ON TABLE lambda.uncounted_minutes TO lambda_stream;
+GRANT SELECT,INSERT,DELETE ON TABLE lambda.uncounted_minutes TO lambda_batch;
+GRANT SELECT ON TABLE lambda.uncounted_minutes TO lambda_reader;
 
 --
 -- Name: TABLE stats_by_day_and_category; Type: ACL; Schema: lambda; Owner: lambda_owner

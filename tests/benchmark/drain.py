@@ -3,9 +3,9 @@
 import os
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
 
@@ -88,8 +88,14 @@ def drain(
     cores: tuple[int, int] | None = None,
     topic: str = TOPIC,
     command: Sequence[str] = COMMAND,
+    at_end: Callable[[], None] = lambda: None,
+    reach: timedelta = timedelta(days=1),
 ) -> Drain:
-    """`cores`: the one of PostgreSQL and the one of the consumer."""
+    """Drains a topic.
+
+    `cores`: the one of PostgreSQL and the one of the consumer. `at_end` is called while the consumer still runs.
+    What is drained has times within `reach` before now, and nothing else has.
+    """
     connection = platform.postgres.connect(database)
     _hold(platform.postgres.pid, cores and cores[0])
     postgres = Sampler(platform.postgres.pid)
@@ -107,8 +113,9 @@ def drain(
             used = client.used()
             workers_used = [used[pid] for pid in consumer.workers()]
             worker_bytes = max(client.peak_bytes[pid] for pid in consumer.workers())
+            at_end()
             assert consumer.terminate() == 0
-        _audit(connection)
+        _audit(connection, reach)
         return Drain(
             MESSAGES / elapsed,
             sum(used.values()) / MESSAGES * 1e6,
@@ -152,11 +159,10 @@ def _assigned_at(consumer: ConsumerProcess) -> float:
     return datetime.strptime(f"{date} {clock}", "%Y-%m-%d %H:%M:%S,%f").timestamp()  # noqa: DTZ007 - local, as logged
 
 
-def _audit(connection: object) -> None:
+def _audit(connection: object, reach: timedelta) -> None:
     with connection.cursor() as cursor:  # type: ignore[attr-defined]
-        # What was there before is older.
         cursor.execute(
-            "SELECT count(*), count(DISTINCT transaction_id) FROM lambda.transactions"
-            " WHERE event_time > now() - interval '1 day'"
+            "SELECT count(*), count(DISTINCT transaction_id) FROM lambda.transactions WHERE event_time > now() - %s",
+            (reach,),
         )
         assert cursor.fetchone() == (MESSAGES, MESSAGES)

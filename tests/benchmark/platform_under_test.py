@@ -1,9 +1,11 @@
 """Real servers for a benchmark, set as the roles set them: nothing is spared that a user pays for."""
 
+import random
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
 
@@ -75,24 +77,35 @@ def running_platform() -> Iterator[PlatformUnderTest]:
             postgres.stop()
 
 
-def fill_topic(kafka: KafkaServer, topic: str, count: int) -> None:
-    """Puts generated transactions of the last hour into a new topic, uncompressed, some 20 a millisecond."""
+def fill_topic(kafka: KafkaServer, topic: str, count: int, spread: timedelta | None = None) -> None:
+    """Puts generated transactions of the last hour into a new topic, uncompressed, some 20 a millisecond.
+
+    With a `spread` their times are random ones within so long before the last hour.
+    """
     kafka.create_topic(topic, PARTITIONS)
     outlet = Outlet(Settings(kafka.bootstrap_servers, topic), linger_seconds=0.02, compression="none")
     generator = TransactionGenerator(draw_pools(), TransactionIds(1), seed=1)
     milliseconds = int(time.time() * 1000) - 3_600_000
+    rng = random.Random(1)
     for _ in range(0, count, 1000):
         while outlet.outstanding > 50_000:
             outlet.settle()
             time.sleep(0.001)
         milliseconds += 50
         records = generator.generate(milliseconds, 1000)
+        if spread:
+            records = (each._replace(event_time=_random_time(rng, milliseconds, spread)) for each in records)
         outlet.send([(each.account_id.encode(), render_message(each)) for each in records], milliseconds)
         outlet.settle()
     while outlet.outstanding:
         outlet.settle()
         time.sleep(0.01)
     outlet.close(5)
+
+
+def _random_time(rng: random.Random, milliseconds: int, spread: timedelta) -> str:
+    moment = datetime.fromtimestamp(milliseconds / 1000, UTC) - spread * rng.random()
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
 
 
 def consumed(connection: psycopg2.extensions.connection) -> int:

@@ -7,16 +7,17 @@ from collections.abc import Sequence
 
 from lambda_app import cli
 from lambda_app.core import columns
-from lambda_app.core.stats import Key, Stat, Stats
+from lambda_app.core.aggregates import Aggregates
+from lambda_app.core.stats import Key, Stat
 from lambda_app.speed_layer import SpeedLayer
 
 _NOTHING = Stat(0, 0, 0, 0, 0, 0)
 
 
-def only_minutes(minutes: Sequence[str], *_: Sequence[str]) -> Stats:
+def only_minutes(minutes: Sequence[str], *_: Sequence[str]) -> Aggregates:
     """In place of the aggregates: of which minutes the rows are must be known all the same."""
     keys: set[Key] = {(minute, "", "") for minute in set(minutes)}
-    return dict.fromkeys(keys, _NOTHING)
+    return Aggregates(dict.fromkeys(keys, _NOTHING))
 
 
 def main() -> None:

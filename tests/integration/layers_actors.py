@@ -18,7 +18,7 @@ from lambda_app.core.message import Transaction
 from lambda_app.core.rows import Rows
 from lambda_app.core.run import Run
 from lambda_app.errors import DatabaseUnavailable, PartitionLost
-from lambda_app.recompute import dirty_days, recompute_days
+from lambda_app.recompute import dirty_days, recompute_days, recompute_uncounted
 from lambda_app.storage import BATCH_SHARD, DeadLetter, Store
 from lambda_app.writer import Stored, Writer
 
@@ -205,6 +205,17 @@ class RecomputeActor(PlatformActor):
                 self.days = dirty_days(connection)[:-1]
         recomputed = [each.day for each in recompute_days(self.days, TurnClock())]
         assert recomputed == self.days
+
+
+class CatchUpActor(PlatformActor):
+    """Recomputes the days of which some aggregates were put off; nothing that is served changes by it."""
+
+    def __init__(self, world: World, service: str, fault: Fault | None) -> None:
+        super().__init__(world, fault)
+        self.service = service
+
+    def work(self) -> None:
+        recompute_uncounted(TurnClock(), self.service)
 
 
 def _line(row: Row) -> str:

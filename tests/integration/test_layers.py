@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 from interleaving import UNTIL_COMMIT, Actor, Fault, Kill, Stage, Turn, TurnConnection
-from layers_actors import TOPIC, TOPIC_ID, LoadActor, PlatformActor, RecomputeActor, StreamActor
+from layers_actors import TOPIC, TOPIC_ID, CatchUpActor, LoadActor, PlatformActor, RecomputeActor, StreamActor
 from layers_model import (
     CATEGORIES,
     EDGES,
@@ -60,7 +60,7 @@ sources = st.lists(events | st.sampled_from(RUBBISH), max_size=6)
 faults = st.none() | st.builds(Fault, st.integers(1, 20), st.sampled_from(Kill))
 # Places in `Place.days`.
 some_days = st.lists(st.sampled_from([0, 1, 2, 3, 4, 0, 1]), min_size=1, max_size=2)
-turns = st.lists(st.tuples(st.integers(0, 3), st.just(UNTIL_COMMIT) | st.integers(1, 12)), max_size=12)
+turns = st.lists(st.tuples(st.integers(0, 4), st.just(UNTIL_COMMIT) | st.integers(1, 12)), max_size=12)
 
 
 @dataclass
@@ -130,6 +130,14 @@ class Layers(RuleBasedStateMachine):
         if not actor.error:
             self.check_batch_layer(actor.days)
 
+    @rule(service=st.sampled_from([db.STREAM, db.BATCH]), fault=faults)
+    def catch_up(self, service: str, fault: Fault | None) -> None:
+        """Whoever is idle works out the aggregates that were put off."""
+        actor = CatchUpActor(self, service, fault)
+        self.play([actor])
+        if not actor.error:
+            assert self.count_put_off() == 0
+
     @rule(
         sent=st.lists(events, min_size=1, max_size=6),
         turns=turns,
@@ -149,7 +157,7 @@ class Layers(RuleBasedStateMachine):
         sent=st.tuples(sources, sources, st.lists(sources, max_size=2)),
         is_zombie=st.booleans(),
         turns=turns,
-        kills=st.tuples(faults, faults, faults, faults),
+        kills=st.tuples(faults, faults, faults, faults, faults),
         is_patient=st.booleans(),
     )
     def all_at_once(
@@ -160,7 +168,7 @@ class Layers(RuleBasedStateMachine):
         kills: Sequence[Fault | None],
         is_patient: bool,
     ) -> None:
-        """Two workers, a recompute, and a load; a zombie reads a partition that another worker has by now."""
+        """Two workers, two recomputes, and a load; a zombie reads a partition that another worker has by now."""
         self.send(1, sent[0])
         self.send(2, sent[1])
         days = self.days_of(each for source in (*sent[:2], *sent[2]) for each in source)
@@ -168,7 +176,8 @@ class Layers(RuleBasedStateMachine):
             self.worker(1, kills[0]),
             self.worker(2, kills[1], WORKERS[1][:1] if is_zombie else ()),
             RecomputeActor(self, days[-2:], kills[2]),
-            LoadActor(self, self.files(sent[2]), kills[3]),
+            CatchUpActor(self, db.STREAM, kills[3]),
+            LoadActor(self, self.files(sent[2]), kills[4]),
         ]
         self.interleave(actors, turns, is_patient)
 
@@ -219,6 +228,7 @@ class Layers(RuleBasedStateMachine):
     def check(self) -> None:
         """The tables are as the model says."""
         assert self.aggregates("transaction_stats") == self.model.stats()
+        self.tally["looks at what was put off"] += self.count_put_off() > 0
         rows = self.query(
             "SELECT event_time, transaction_id, account_id, transaction_type, amount, merchant_category, risk_score,"
             " job_id, ingestion_type FROM lambda.transactions"
@@ -240,6 +250,7 @@ class Layers(RuleBasedStateMachine):
         of_minutes = of_days.format(f"(minute AT TIME ZONE '{zone.key}')::date")
         assert self.aggregates("batch_stats", of_minutes) == self.model.stats(days, zone)
         assert self.aggregates("speed_stats", of_minutes) == {}
+        assert self.count_put_off(of_minutes) == 0
         truth = self.model.day_stats(days, zone)
         assert self.aggregates("batch_day_stats", of_days.format("day"), "day") == truth
         counts = self.query(f"SELECT day, count FROM lambda.batch_days WHERE {of_days.format('day')}")
@@ -253,6 +264,10 @@ class Layers(RuleBasedStateMachine):
         found = {tuple(row[:3]): tuple(row[3:]) for row in rows}
         assert len(found) == len(rows)
         return found
+
+    def count_put_off(self, where: str = "true") -> int:
+        [(count,)] = self.query(f"SELECT count(*) FROM lambda.uncounted_minutes WHERE {where}")
+        return int(count)
 
     def query(self, statement: str) -> list[tuple]:
         with self.looker.cursor() as cursor:
@@ -269,7 +284,8 @@ BEGIN
         EXECUTE 'DROP TABLE ' || name;
     END LOOP;
     TRUNCATE lambda.stream_offsets, lambda.stream_gaps, lambda.dead_letters, lambda.batch_jobs, lambda.speed_stats,
-    lambda.batch_stats, lambda.batch_days, lambda.batch_day_stats, lambda.batch_top_accounts RESTART IDENTITY;
+    lambda.uncounted_minutes, lambda.batch_stats, lambda.batch_days, lambda.batch_day_stats, lambda.batch_top_accounts
+    RESTART IDENTITY;
 END
 $$
 """
@@ -305,3 +321,4 @@ def test_serving_view_is_a_recount_after_every_step(database: Database, monkeypa
     assert bench.tally["steps"] >= STEPS
     assert bench.tally["steps interleaved"] > STEPS / 100
     assert bench.tally["killed"] > STEPS / 100
+    assert bench.tally["looks at what was put off"] > STEPS / 10

@@ -20,14 +20,12 @@ from lambda_app.storage import BATCH_SHARD, Store
 NOON = datetime(2026, 6, 15, 12, tzinfo=UTC)
 CATEGORIES = ("gas", None, "a\tb\\")
 MANY = 20
-MOST = 200
 
 
 @pytest.fixture
 def bulks(database: Database, monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, bool]]:
     """How many keys each COPY had, and whether they were new; so few are many here."""
     monkeypatch.setattr(speed_layer, "_MANY_KEYS", MANY)
-    monkeypatch.setattr(speed_layer, "_MOST_KEYS", MOST)
     calls: list[tuple[int, bool]] = []
     insert = speed_layer.insert_stats
 
@@ -93,17 +91,6 @@ def test_keys_that_are_there_already_are_added_to(
     # It is tried once.
     assert [is_new for _, is_new in bulks] == [False]
     assert (database.count("transactions"), database.count("speed_stats")) == (300, 125)
-    assert served(database) == recount(database)
-
-
-def test_rows_in_no_order_wait_for_more_of_their_keys(
-    database: Database, rng: random.Random, bulks: list[tuple[int, bool]]
-) -> None:
-    numbers = rng.sample(range(1000), 1000)
-
-    load(some_rows(rng, numbers[start : start + 50]) for start in range(0, 1000, 50))
-
-    assert min(size for size, _ in bulks) > MOST / 2
     assert served(database) == recount(database)
 
 

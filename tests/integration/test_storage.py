@@ -128,7 +128,7 @@ def test_row_with_other_content_is_no_duplicate(
 
     assert (result.stored, result.duplicates) == (2, (1,))
     assert result.refused == (Refusal(2, CONFLICT + difference),)
-    assert result.stats == Rows.of([encode_row(row(n), "STREAM") for n in (0, 2)]).stats
+    assert result.aggregates == Rows.of([encode_row(row(n), "STREAM") for n in (0, 2)]).aggregates
     assert [each.index for each in result.refused] == [2]
     assert database.value("SELECT amount FROM lambda.transactions WHERE transaction_id = 'TXN-1'") == Decimal("12.50")
 

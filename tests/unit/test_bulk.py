@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from lambda_app.core import bulk
 from lambda_app.core import columns as columns_module
+from lambda_app.core.aggregates import Aggregates
 from lambda_app.core.bulk import encode_messages
 from lambda_app.core.copy_text import encode_row
 from lambda_app.core.generator import TransactionGenerator, draw_pools, render_message
 from lambda_app.core.identifiers import TransactionIds
 from lambda_app.core.message import MAX_LENGTHS, parse_message
-from lambda_app.core.stats import aggregate_lines
 from lambda_app.errors import InvalidMessage
 
 NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
@@ -58,7 +58,7 @@ def assert_same_as_one_by_one(values: Sequence[bytes | None]) -> None:
         else:
             assert columns(lines[place]) == columns(expected)
             alone.append(expected)
-    assert encoded.rows.stats == aggregate_lines(alone)
+    assert encoded.rows.aggregates.work_out() == Aggregates.of_lines(alone).work_out()
 
 
 # Amounts and risk scores: valid or not, as numbers and as text.

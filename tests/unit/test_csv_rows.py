@@ -12,13 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lambda_app.core import csv_bulk
+from lambda_app.core.aggregates import Aggregates
 from lambda_app.core.copy_text import COLUMNS as COPY_COLUMNS
 from lambda_app.core.copy_text import encode_row, unescape
 from lambda_app.core.csv_bulk import CsvFile
 from lambda_app.core.csv_header import Header
 from lambda_app.core.csv_records import RejectedLine
 from lambda_app.core.csv_rows import parse_raw_record, parse_record
-from lambda_app.core.stats import aggregate_lines
 from lambda_app.errors import InvalidFile, InvalidMessage
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
@@ -39,7 +39,7 @@ def parse(text: str | bytes) -> list[AcceptedLine | RejectedLine]:
     content = text.encode("utf-8", "surrogateescape") if isinstance(text, str) else text
     found: list[AcceptedLine | RejectedLine] = []
     for piece in CsvFile(io.BytesIO(content), "BAT00001", "BATCH").pieces(NOW):
-        assert piece.rows.stats == aggregate_lines(piece.rows.lines)
+        assert piece.rows.aggregates.work_out() == Aggregates.of_lines(piece.rows.lines).work_out()
         for line, raw, row in zip(piece.lines, piece.raws, piece.rows.lines, strict=True):
             found.append(AcceptedLine(line, raw, values_of(row)))
         found += piece.rejected

@@ -76,9 +76,21 @@ DO UPDATE SET repeated_ids = excluded.repeated_ids, closed_at = excluded.closed_
 
 -- drop_partition --
 -- A day's rows and the word that they were dropped: one string, and so one transaction. Nobody recomputes these days
--- meanwhile (class 5). Whoever wants the table is held up for no longer than the timeout.
+-- meanwhile (class 5), nor writes to them: rows without aggregates must be counted first. Whoever wants the table is held
+-- up for no longer than the timeout.
 SELECT set_config('lock_timeout', %(milliseconds)s::text, true);
 SELECT pg_advisory_xact_lock(5, day - DATE '2000-01-01') FROM unnest(%(days)s::date[]) AS day ORDER BY day;
 INSERT INTO lambda.batch_days (day, dropped_at) SELECT day, now() FROM unnest(%(days)s::date[]) AS day
 ON CONFLICT ON CONSTRAINT batch_days_pkey DO UPDATE SET dropped_at = excluded.dropped_at;
+LOCK TABLE ONLY lambda.transactions, lambda.{partition} IN ACCESS EXCLUSIVE MODE;
+DO $$
+BEGIN
+    IF EXISTS (
+        SELECT FROM lambda.uncounted_minutes
+        WHERE (minute AT TIME ZONE lambda.time_zone())::date = ANY(%(days)s::date[])
+    ) THEN
+        RAISE EXCEPTION 'some of its rows are not counted yet' USING ERRCODE = 'lock_not_available';
+    END IF;
+END
+$$;
 DROP TABLE lambda.{partition};

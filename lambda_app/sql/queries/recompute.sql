@@ -1,9 +1,11 @@
 -- dirty_days --
--- Closed days with rows in the speed layer. What retention dropped stays as it is.
+-- Closed days with something in the speed layer. What retention dropped stays as it is.
 SELECT DISTINCT day
 FROM (
     SELECT (minute AT TIME ZONE z.name)::date AS day
-    FROM (SELECT lambda.time_zone() AS name) AS z, lambda.speed_stats
+    FROM (SELECT lambda.time_zone() AS name) AS z, (
+        SELECT minute FROM lambda.speed_stats UNION ALL SELECT minute FROM lambda.uncounted_minutes
+    ) AS speed_layer
 ) AS days
 WHERE day < (now() AT TIME ZONE lambda.time_zone())::date
 AND NOT EXISTS (SELECT FROM lambda.batch_days AS b WHERE b.day = days.day AND b.dropped_at IS NOT NULL)
@@ -21,12 +23,23 @@ FROM (
     UNION
     SELECT (minute AT TIME ZONE z.name)::date
     FROM (SELECT lambda.time_zone() AS name) AS z, (
-        SELECT minute FROM lambda.batch_stats UNION SELECT minute FROM lambda.speed_stats
+        SELECT minute FROM lambda.batch_stats
+        UNION SELECT minute FROM lambda.speed_stats
+        UNION SELECT minute FROM lambda.uncounted_minutes
     ) AS layers
 ) AS days
 WHERE day <= (now() AT TIME ZONE lambda.time_zone())::date
 AND NOT EXISTS (SELECT FROM lambda.batch_days AS b WHERE b.day = days.day AND b.dropped_at IS NOT NULL)
 ORDER BY day;
+
+-- uncounted_days --
+-- Days of which some rows have no aggregates yet, oldest first.
+SELECT DISTINCT (minute AT TIME ZONE (SELECT lambda.time_zone()))::date AS day
+FROM lambda.uncounted_minutes
+ORDER BY day;
+
+-- is_uncounted --
+SELECT EXISTS (SELECT FROM lambda.uncounted_minutes WHERE minute >= %(start)s AND minute < %(end)s);
 
 -- dropped_at --
 -- When retention dropped the transactions of a day.
@@ -34,7 +47,10 @@ SELECT dropped_at FROM lambda.batch_days WHERE day = %(day)s AND dropped_at IS N
 
 -- lock_recompute --
 -- One recompute of a day at a time. Class 5: recomputes.
-SELECT pg_advisory_lock(5, %(day)s::date - DATE '2000-01-01') FROM set_config('lock_timeout', '0', false);
+SELECT pg_advisory_lock(5, %(day)s::date - DATE '2000-01-01') IS NOT NULL FROM set_config('lock_timeout', '0', false);
+
+-- try_lock_recompute --
+SELECT pg_try_advisory_lock(5, %(day)s::date - DATE '2000-01-01');
 
 -- lock_day --
 -- Waits for the writers of this day, and holds up new ones. Class 4: days.
@@ -54,6 +70,9 @@ SELECT pg_advisory_unlock(5, %(day)s::date - DATE '2000-01-01');
 -- delete_speed_stats --
 -- The first statement of its transaction, and so the snapshot of all that follows.
 DELETE FROM lambda.speed_stats WHERE minute >= %(start)s AND minute < %(end)s;
+
+-- delete_uncounted_minutes --
+DELETE FROM lambda.uncounted_minutes WHERE minute >= %(start)s AND minute < %(end)s;
 
 -- delete_batch_stats --
 DELETE FROM lambda.batch_stats WHERE minute >= %(start)s AND minute < %(end)s;

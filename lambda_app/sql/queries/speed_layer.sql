@@ -6,6 +6,17 @@ SELECT pg_advisory_xact_lock_shared(4, day - DATE '2000-01-01') FROM unnest(%(da
 -- Which generation of rows is written now: a recompute begins a new one.
 SELECT last_value FROM lambda.recompute_generation;
 
+-- days_to_put_off --
+-- Of days with so many keys to be upserted those that are quicker worked out as a whole, later: an upsert of a key takes some 20
+-- times as long as counting a row, of 150 bytes. Not what retention dropped: it could not be counted again.
+SELECT d.day
+FROM unnest(%(days)s::date[], %(keys)s::bigint[]) AS d (day, keys)
+WHERE coalesce(pg_relation_size(to_regclass('lambda.transactions_' || to_char(d.day, 'YYYYMMDD'))), 0) < 20 * 150 * d.keys
+AND NOT EXISTS (SELECT FROM lambda.batch_days AS b WHERE b.day = d.day AND b.dropped_at IS NOT NULL);
+
+-- put_off_minutes --
+INSERT INTO lambda.uncounted_minutes (minute) SELECT unnest(%(minutes)s::timestamptz[]);
+
 -- upsert_stats --
 -- Adds aggregates, given in hundredths. A recompute begins a new generation: nobody waits for the rows it deletes.
 INSERT INTO lambda.speed_stats AS s (
