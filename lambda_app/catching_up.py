@@ -1,9 +1,9 @@
-"""A thread beside a worker that works out aggregates which were put off, when the worker has nothing better to do."""
+"""A thread beside a worker that works out aggregates that were put off, when the worker has nothing better to do."""
 
 import logging
 import threading
 
-from lambda_app import database
+from lambda_app import database, settings
 from lambda_app.clock import Clock
 from lambda_app.errors import LambdaError
 from lambda_app.recompute import recompute_uncounted
@@ -12,23 +12,28 @@ logger = logging.getLogger(__name__)
 
 
 class CatchingUp:
-    """Recomputes the days without all their aggregates, once for each time that it is due and the worker is idle."""
+    """Recomputes the days that lack aggregates, once for each time that it is due."""
 
     def __init__(self, clock: Clock) -> None:
-        """Due at first: somebody may have stopped before it was done."""
+        """Due once in any case: somebody may have stopped before it was done."""
         self._clock = clock
-        self._is_due = True
         self._thread: threading.Thread | None = None
+        self._due_at: float | None = None
+        self.put_off()
 
-    def note(self) -> None:
-        """There is something to work out."""
-        self._is_due = True
+    def put_off(self) -> None:
+        """It is due some time from now: other workers may still be busy."""
+        self._due_at = self._clock.monotonic() + settings.CATCH_UP_AFTER_SECONDS
 
-    def go_on(self) -> None:
-        """Begins, when it is due and not at work already. Never waits."""
-        if not self._is_due or (self._thread and self._thread.is_alive()):
+    def is_due(self) -> bool:
+        """Whether it may begin."""
+        return self._due_at is not None and self._clock.monotonic() >= self._due_at
+
+    def begin(self) -> None:
+        """Begins, unless it is still at work: then it stays due. Never waits."""
+        if self._thread and self._thread.is_alive():
             return
-        self._is_due = False
+        self._due_at = None
         # A worker that stops does not wait for it: PostgreSQL rolls back what it left.
         self._thread = threading.Thread(target=self._run, name="catching-up", daemon=True)
         self._thread.start()

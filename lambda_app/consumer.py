@@ -77,7 +77,6 @@ class Worker:
         self._topic_id: UUID | None = None
         self._chunk = Chunk()
         self._catching_up = CatchingUp(clock)
-        self._busy_at = clock.monotonic()
         self._retry_at = 0.0
         self._reported_at = 0.0
         self._published_at = 0.0
@@ -128,7 +127,7 @@ class Worker:
         self._take_result(self._writer)
         if self._is_time_to_store(self._subscription, self._writer):
             self._store(self._writer)
-        if self._read:
+        if self._read and self._catching_up.is_due():
             self._catch_up(self._subscription)
         self._progress.waiting_for = ""
 
@@ -145,12 +144,10 @@ class Worker:
         return not self._is_in_backlog(subscription)
 
     def _catch_up(self, subscription: Subscription) -> None:
-        """Works out what was put off, some time after a backlog."""
-        now = self._clock.monotonic()
         if self._is_in_backlog(subscription):
-            self._busy_at = now
-        elif now - self._busy_at >= settings.CATCH_UP_AFTER_SECONDS:
-            self._catching_up.go_on()
+            self._catching_up.put_off()
+        else:
+            self._catching_up.begin()
 
     def _is_in_backlog(self, subscription: Subscription) -> bool:
         return subscription.lag(self._read) >= settings.CHUNK_RECORDS
@@ -247,7 +244,7 @@ class Worker:
             self._progress.duplicate += result.duplicate
             self._progress.dead_letters += result.dead_letters
             if result.has_put_off:
-                self._catching_up.note()
+                self._catching_up.put_off()
             self._backoff.reset()
         elif timeout_seconds and writer.is_busy:
             # PostgreSQL takes its time: that is no hang of ours.

@@ -8,7 +8,11 @@ from decimal import Decimal
 
 import pytest
 from conftest import Database
+from consumer_process import ConsumerProcess
+from load import next_offsets
+from messages import message
 from recount import recount, served
+from servers import KafkaServer, wait_until
 
 from lambda_app import database as db
 from lambda_app import settings, speed_layer
@@ -24,10 +28,16 @@ NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) - t
 MANY = 20
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def few_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(speed_layer, "_MANY_KEYS", MANY)
     monkeypatch.setattr(speed_layer, "_MOST_KEYS", 10 * MANY)
+
+
+def over_days(rng: random.Random, count: int) -> list[bytes]:
+    """Messages, nearly each of another minute."""
+    times = [NOON - timedelta(days=20 * rng.random()) for _ in range(count)]
+    return [message(event_time=time.isoformat()) for time in times]
 
 
 def line(rng: random.Random, name: str, minute: int, day: int = 0) -> str:
@@ -93,6 +103,7 @@ def by_day_and_category(database: Database) -> list[tuple[object, ...]]:
     )
 
 
+@pytest.mark.usefixtures("few_are_many")
 def test_aggregates_are_counted_by_readers_until_they_are_worked_out(database: Database, rng: random.Random) -> None:
     load(in_no_order(rng, "A", 500), in_no_order(rng, "B", 30, day=1))
 
@@ -107,6 +118,7 @@ def test_aggregates_are_counted_by_readers_until_they_are_worked_out(database: D
     assert recomputed() == []
 
 
+@pytest.mark.usefixtures("few_are_many")
 def test_rows_in_order_are_counted_at_once_beside_them(database: Database, rng: random.Random) -> None:
     load(in_no_order(rng, "A", 500), in_order(rng, "B", 1000))
 
@@ -117,6 +129,7 @@ def test_rows_in_order_are_counted_at_once_beside_them(database: Database, rng: 
     assert served(database) == recount(database)
 
 
+@pytest.mark.usefixtures("few_are_many")
 def test_few_rows_are_counted_at_once(database: Database, rng: random.Random) -> None:
     load(in_no_order(rng, "A", MANY))
 
@@ -124,6 +137,7 @@ def test_few_rows_are_counted_at_once(database: Database, rng: random.Random) ->
     assert served(database) == recount(database)
 
 
+@pytest.mark.usefixtures("few_are_many")
 def test_large_day_is_put_off_when_upserts_cost_as_much_as_counting_it(database: Database, rng: random.Random) -> None:
     load(in_order(rng, "A", 4000))
 
@@ -138,6 +152,7 @@ def test_large_day_is_put_off_when_upserts_cost_as_much_as_counting_it(database:
     assert put_off[-1] == 25
 
 
+@pytest.mark.usefixtures("few_are_many")
 def test_day_that_retention_dropped_is_counted_at_once(database: Database, rng: random.Random) -> None:
     load(in_order(rng, "A", 100))
     list(recompute_days([NOON.date()], SystemClock()))
@@ -150,6 +165,7 @@ def test_day_that_retention_dropped_is_counted_at_once(database: Database, rng: 
     assert sum(one[0] for one in served(database).values()) == 200
 
 
+@pytest.mark.usefixtures("few_are_many")
 def test_day_is_not_dropped_before_it_is_counted(
     database: Database, rng: random.Random, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -166,6 +182,7 @@ def test_day_is_not_dropped_before_it_is_counted(
     assert served(database) == before
 
 
+@pytest.mark.usefixtures("few_are_many")
 def test_closed_day_is_worked_out_in_the_night(database: Database, rng: random.Random) -> None:
     load(in_no_order(rng, "A", 100))
 
@@ -177,6 +194,7 @@ def test_closed_day_is_worked_out_in_the_night(database: Database, rng: random.R
     assert served(database) == recount(database)
 
 
+@pytest.mark.usefixtures("few_are_many")
 def test_what_a_failed_transaction_noted_is_noted_again(database: Database, rng: random.Random) -> None:
     with a_store() as store:
         add(store, in_no_order(rng, "A", 50))
@@ -191,6 +209,7 @@ def test_what_a_failed_transaction_noted_is_noted_again(database: Database, rng:
     assert served(database) == recount(database)
 
 
+@pytest.mark.usefixtures("few_are_many")
 def test_minutes_are_noted_again_after_a_recompute(database: Database, rng: random.Random) -> None:
     with a_store() as store:
         for name in "ABC":
@@ -202,6 +221,7 @@ def test_minutes_are_noted_again_after_a_recompute(database: Database, rng: rand
             assert served(database) == recount(database)
 
 
+@pytest.mark.usefixtures("few_are_many")
 def test_minutes_that_are_noted_are_not_noted_again(database: Database, rng: random.Random) -> None:
     with a_store() as store:
         for name in "ABC":
@@ -211,6 +231,7 @@ def test_minutes_that_are_noted_are_not_noted_again(database: Database, rng: ran
     assert served(database) == recount(database)
 
 
+@pytest.mark.usefixtures("few_are_many")
 def test_writers_of_the_same_minutes_do_not_wait_for_each_other(database: Database, rng: random.Random) -> None:
     with a_store(1) as first, a_store(2) as second:
         with db.transaction(second.connection):
@@ -226,6 +247,7 @@ def test_writers_of_the_same_minutes_do_not_wait_for_each_other(database: Databa
     assert recomputed() == [700]
 
 
+@pytest.mark.usefixtures("few_are_many")
 @pytest.mark.parametrize("where", ["minute >= '{}'", "minute = '{}'", "minute < '{}' AND merchant_category = 'gas'"])
 def test_condition_reads_only_the_minutes_that_it_names(database: Database, rng: random.Random, where: str) -> None:
     load(in_no_order(rng, "A", 600))
@@ -240,3 +262,34 @@ def test_condition_reads_only_the_minutes_that_it_names(database: Database, rng:
     )
 
     assert calls == [(minutes,)]
+
+
+def test_consumer_works_out_after_a_backlog_what_it_put_off(
+    database: Database, kafka: KafkaServer, topic: str, rng: random.Random
+) -> None:
+    kafka.produce(topic, over_days(rng, 60_000))
+
+    with ConsumerProcess(database.environment, kafka.bootstrap_servers, topic) as consumer:
+        wait_until(lambda: uncounted(database) > 1000, what="rows without aggregates")
+        wait_until(lambda: sum(next_offsets(database).values()) == 60_000, what="the end of the backlog")
+        assert served(database) == recount(database)
+        wait_until(lambda: uncounted(database) == 0, what="all aggregates")
+        assert consumer.terminate() == 0
+        assert "Traceback" not in consumer.text
+
+    assert served(database) == recount(database)
+    assert database.count("batch_days") == 21
+
+
+def test_consumer_works_out_what_another_put_off(
+    database: Database, kafka: KafkaServer, topic: str, rng: random.Random, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(speed_layer, "_MANY_KEYS", MANY)
+    load(in_no_order(rng, "A", 100))
+    before = served(database)
+
+    with ConsumerProcess(database.environment, kafka.bootstrap_servers, topic) as consumer:
+        wait_until(lambda: uncounted(database) == 0, what="all aggregates")
+        assert consumer.terminate() == 0
+
+    assert served(database) == before == recount(database)
