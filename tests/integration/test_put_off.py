@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -26,6 +27,7 @@ from lambda_app.storage import Partitions, Store
 
 NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=5)
 MANY = 20
+WAITING_FOR_A_DAY = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND classid = 4 AND NOT granted"
 
 
 @pytest.fixture
@@ -293,3 +295,19 @@ def test_consumer_works_out_what_another_put_off(
         assert consumer.terminate() == 0
 
     assert served(database) == before == recount(database)
+
+
+@pytest.mark.usefixtures("few_are_many")
+def test_recompute_waits_for_rows_of_minutes_that_are_noted(database: Database, rng: random.Random) -> None:
+    with a_store() as store:
+        add(store, in_no_order(rng, "A", 100))
+        with ThreadPoolExecutor() as executor:
+            with store.transaction():
+                store.add(in_no_order(rng, "B", 100))
+                store._speed_layer.flush()
+                recompute = executor.submit(recomputed)
+                wait_until(lambda: recompute.done() or database.query(WAITING_FOR_A_DAY), what="a recompute that waits")
+                assert not recompute.done()
+            assert recompute.result() == [200]
+
+    assert served(database) == recount(database)
