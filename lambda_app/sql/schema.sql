@@ -757,18 +757,20 @@ CREATE VIEW lambda.stats_today_by_minute AS
             b.amount_sum,
             b.high_risk_count
            FROM lambda.batch_stats b
-          WHERE (NOT (EXISTS ( SELECT
+          WHERE ((NOT ( SELECT (EXISTS ( SELECT
+                           FROM lambda.uncounted_minutes)) AS "exists")) OR (NOT (EXISTS ( SELECT
                    FROM lambda.uncounted_minutes u
-                  WHERE (u.minute = b.minute))))
+                  WHERE (u.minute = b.minute)))))
         UNION ALL
          SELECT s.minute,
             s.count,
             s.amount_sum,
             s.high_risk_count
            FROM lambda.speed_stats s
-          WHERE (NOT (EXISTS ( SELECT
+          WHERE ((NOT ( SELECT (EXISTS ( SELECT
+                           FROM lambda.uncounted_minutes)) AS "exists")) OR (NOT (EXISTS ( SELECT
                    FROM lambda.uncounted_minutes u
-                  WHERE (u.minute = s.minute))))
+                  WHERE (u.minute = s.minute)))))
         UNION ALL
          SELECT uncounted.minute,
             count_transactions.count,
@@ -881,9 +883,10 @@ CREATE VIEW lambda.transaction_stats AS
                     b.risk_sum,
                     b.high_risk_count
                    FROM lambda.batch_stats b
-                  WHERE (NOT (EXISTS ( SELECT
+                  WHERE ((NOT ( SELECT (EXISTS ( SELECT
+                                   FROM lambda.uncounted_minutes)) AS "exists")) OR (NOT (EXISTS ( SELECT
                            FROM lambda.uncounted_minutes u
-                          WHERE (u.minute = b.minute))))
+                          WHERE (u.minute = b.minute)))))
                 UNION ALL
                  SELECT s.minute,
                     s.merchant_category,
@@ -895,9 +898,10 @@ CREATE VIEW lambda.transaction_stats AS
                     s.risk_sum,
                     s.high_risk_count
                    FROM lambda.speed_stats s
-                  WHERE (NOT (EXISTS ( SELECT
+                  WHERE ((NOT ( SELECT (EXISTS ( SELECT
+                                   FROM lambda.uncounted_minutes)) AS "exists")) OR (NOT (EXISTS ( SELECT
                            FROM lambda.uncounted_minutes u
-                          WHERE (u.minute = s.minute))))
+                          WHERE (u.minute = s.minute)))))
                 UNION ALL
                  SELECT uncounted.minute,
                     count_transactions.merchant_category,
