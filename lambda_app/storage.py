@@ -3,7 +3,7 @@
 `Store` commits both together; everything else here runs inside the caller's transaction.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
@@ -164,7 +164,7 @@ def store_chunk(connection: Connection, rows: Rows, days: Days, expect_duplicate
     """
     if not rows.lines:
         return StoreResult(0)
-    result = _store(connection, rows.lines, days.split(rows.lines, rows.minutes()), expect_duplicates)
+    result = _store(connection, rows.lines, days.of(rows.minutes()), expect_duplicates)
     if result.stored == len(rows):
         return replace(result, aggregates=rows.aggregates)
     absent = {*result.duplicates, *(refusal.index for refusal in result.refused)}
@@ -193,33 +193,34 @@ def record_dead_letters(connection: Connection, letters: Sequence[DeadLetter]) -
 
 
 def _store(
-    connection: Connection, lines: Sequence[str], by_day: Mapping[date, Sequence[str]], expect_duplicates: bool
+    connection: Connection, lines: Sequence[str], days: Collection[date], expect_duplicates: bool
 ) -> StoreResult:
     try:
-        return _store_in_one_go(connection, lines, by_day, expect_duplicates)
+        return _store_in_one_go(connection, lines, days, expect_duplicates)
     except ValueRefused as error:
         if not expect_duplicates:
-            return _store(connection, lines, by_day, expect_duplicates=True)
+            return _store(connection, lines, days, expect_duplicates=True)
         if len(lines) == 1:
             return StoreResult(0, (), (Refusal(0, f"PostgreSQL refuses it: {error.diag.message_primary}"),))
-    return _store_halves(connection, lines, by_day)
+    return _store_halves(connection, lines, days)
 
 
 def _store_in_one_go(
-    connection: Connection, lines: Sequence[str], by_day: Mapping[date, Sequence[str]], expect_duplicates: bool
+    connection: Connection, lines: Sequence[str], days: Collection[date], expect_duplicates: bool
 ) -> StoreResult:
     if not expect_duplicates:
+        # PostgreSQL finds the partition of each row, unless we know it.
+        [table] = [f"transactions_{day:%Y%m%d}" for day in days] if len(days) == 1 else ["transactions"]
         try:
             with savepoint(connection):
-                for day in sorted(by_day):
-                    # In the order of the key: PostgreSQL then fills one page of the index after the other, and writers
-                    # that store the same rows at once wait for each other one way only.
-                    _copy(connection, f"lambda.transactions_{day:%Y%m%d}", sorted(by_day[day]))
+                # In the order of the key: PostgreSQL then fills one page of the index after the other, and writers
+                # that store the same rows at once wait for each other one way only.
+                _copy(connection, f"lambda.{table}", sorted(lines))
             return StoreResult(len(lines))
         except UndefinedTable:
             pass
     with savepoint(connection):
-        return _store_new(connection, lines, by_day)
+        return _store_new(connection, lines, days)
 
 
 def _store_new(connection: Connection, lines: Sequence[str], days: Iterable[date]) -> StoreResult:

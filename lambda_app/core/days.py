@@ -1,52 +1,43 @@
 """The days of a time zone: which one a row belongs to."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from lambda_app.core.copy_text import MINUTE_LENGTH
-
-_REMEMBERED_MINUTES = 100_000
+# The start of a minute in UTC: 2026-01-31T23.
+_HOUR_LENGTH = 13
+_REMEMBERED_HOURS = 100_000
 
 
 class Days:
-    """Finds the days of COPY lines, which start with their time in UTC.
+    """Finds the days of minutes in UTC, each like 2026-01-31T23:59.
 
-    By the minute: since 2000 every zone is whole minutes away from UTC.
+    Since 2000 every zone is whole minutes away from UTC.
     """
 
     def __init__(self, zone: ZoneInfo) -> None:
         self._zone = zone
-        self._known: dict[str, date] = {}
+        self._of_hour = lru_cache(_REMEMBERED_HOURS)(self._find_of_hour)
 
     def of(self, minutes: Collection[str]) -> set[date]:
-        """The days of minutes in UTC, each like 2026-01-31T23:59."""
-        return set(self._learn(minutes).values())
+        """The days of these minutes.
+
+        >>> Days(ZoneInfo("Asia/Tokyo")).of(["2026-01-31T14:59"])
+        {datetime.date(2026, 1, 31)}
+        """
+        days = {self._of_hour(hour) for hour in {minute[:_HOUR_LENGTH] for minute in minutes}}
+        return {day for day in days if day} if None not in days else set(self.by_minute(minutes).values())
 
     def by_minute(self, minutes: Collection[str]) -> dict[str, date]:
         """The day of each of these minutes."""
-        return self._learn(minutes)
+        hours = {hour: self._of_hour(hour) for hour in {minute[:_HOUR_LENGTH] for minute in minutes}}
+        return {minute: hours[minute[:_HOUR_LENGTH]] or self._of_minute(minute) for minute in minutes}
 
-    def split(self, lines: Sequence[str], minutes: Collection[str]) -> dict[date, Sequence[str]]:
-        """The lines of each day, in their order; `minutes` are all that they are of.
+    def _find_of_hour(self, hour: str) -> date | None:
+        """The day of a whole hour; None when a day ends in it."""
+        first, last = self._of_minute(hour + ":00"), self._of_minute(hour + ":59")
+        return first if first == last else None
 
-        >>> Days(ZoneInfo("Asia/Tokyo")).split(["2026-01-31T14:59:59Z"], ["2026-01-31T14:59"])
-        {datetime.date(2026, 1, 31): ['2026-01-31T14:59:59Z']}
-        """
-        known = self._learn(minutes)
-        if len(set(known.values())) <= 1:
-            return dict.fromkeys(known.values(), lines)
-        days: dict[date, list[str]] = {}
-        for line in lines:
-            days.setdefault(known[line[:MINUTE_LENGTH]], []).append(line)
-        return dict(days)
-
-    def _learn(self, minutes: Collection[str]) -> dict[str, date]:
-        known = self._known
-        if len(known) > _REMEMBERED_MINUTES:
-            known.clear()
-        for minute in minutes:
-            if minute not in known:
-                moment = datetime.fromisoformat(minute).replace(tzinfo=UTC)
-                known[minute] = moment.astimezone(self._zone).date()
-        return {minute: known[minute] for minute in minutes}
+    def _of_minute(self, minute: str) -> date:
+        return datetime.fromisoformat(minute).replace(tzinfo=UTC).astimezone(self._zone).date()

@@ -1,30 +1,31 @@
-"""Which day a row belongs to."""
+"""Which day a minute belongs to."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lambda_app.core.days import Days
 
 ZONES = ["UTC", "America/New_York", "Asia/Kathmandu", "America/Havana", "Pacific/Apia", "Pacific/Chatham"]
+# In UTC: minutes around midnight, which comes twice in Havana, and to Kathmandu and Chatham at a quarter of an hour.
+EDGES = [
+    *("2025-11-02T03:59", "2025-11-02T04:00", "2025-11-02T04:59", "2025-11-02T05:00", "2011-12-30T09:59"),
+    *("2011-12-30T10:00", "2026-06-15T18:14", "2026-06-15T18:15", "2026-06-15T11:14", "2026-06-15T11:15"),
+]
+
+minutes = st.datetimes(datetime(2000, 1, 1), datetime(2027, 1, 1)).map(lambda time: f"{time:%Y-%m-%dT%H:%M}")  # noqa: DTZ001
 
 
-@given(st.sampled_from(ZONES), st.lists(st.datetimes(datetime(2000, 1, 1), datetime(2027, 1, 1))))  # noqa: DTZ001
-def test_lines_are_split_by_the_days_of_the_zone(name: str, times: list[datetime]) -> None:
+@pytest.mark.parametrize("name", ZONES)
+@given(found=st.lists(minutes | st.sampled_from(EDGES)))
+def test_minutes_belong_to_the_days_of_the_zone(name: str, found: list[str]) -> None:
     zone = ZoneInfo(name)
-    lines = [f"{time.isoformat()}Z\trest" for time in times]
+    expected = {minute: datetime.fromisoformat(minute).replace(tzinfo=UTC).astimezone(zone).date() for minute in found}
 
-    split = Days(zone).split(lines, {line[:16] for line in lines})
+    days = Days(zone)
 
-    expected: dict[date, list[str]] = {}
-    for time, line in zip(times, lines, strict=True):
-        expected.setdefault(time.replace(tzinfo=UTC).astimezone(zone).date(), []).append(line)
-    assert {day: list(of_day) for day, of_day in split.items()} == expected
-
-
-def test_lines_of_one_day_are_not_copied() -> None:
-    lines = ["2026-06-15T00:00:00Z\ta", "2026-06-15T23:59:59Z\tb"]
-
-    assert Days(ZoneInfo("UTC")).split(lines, {"2026-06-15T00:00", "2026-06-15T23:59"})[date(2026, 6, 15)] is lines
+    assert days.by_minute(found) == expected
+    assert days.of(found) == set(expected.values())
