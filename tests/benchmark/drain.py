@@ -74,10 +74,11 @@ def drain_anew(
     cores: tuple[int, int] | None = None,
     topic: str = TOPIC,
     command: Sequence[str] = COMMAND,
+    messages: int = MESSAGES,
 ) -> Drain:
     """A drain into an empty database."""
     with platform.database() as database:
-        return drain(platform, database, workers, changes, cores, topic, command)
+        return drain(platform, database, workers, changes, cores, topic, command, messages)
 
 
 def drain(
@@ -88,8 +89,9 @@ def drain(
     cores: tuple[int, int] | None = None,
     topic: str = TOPIC,
     command: Sequence[str] = COMMAND,
+    messages: int = MESSAGES,
 ) -> Drain:
-    """`cores`: the one of PostgreSQL and the one of the consumer."""
+    """`cores`: the one of PostgreSQL and the one of the consumer. `messages`: what the topic holds."""
     connection = platform.postgres.connect(database)
     _hold(platform.postgres.pid, cores and cores[0])
     postgres = Sampler(platform.postgres.pid)
@@ -100,7 +102,7 @@ def drain(
             wait_until(lambda: "Reading partitions" in consumer.text, what="an assignment")
             client.restart()
             postgres.restart()
-            wait_until(lambda: consumed(connection) >= MESSAGES, LIMIT_SECONDS, "the drain")
+            wait_until(lambda: consumed(connection) >= messages, LIMIT_SECONDS, "the drain")
             elapsed = time.time() - _assigned_at(consumer)
             client.stop()
             postgres.stop()
@@ -108,11 +110,11 @@ def drain(
             workers_used = [used[pid] for pid in consumer.workers()]
             worker_bytes = max(client.peak_bytes[pid] for pid in consumer.workers())
             assert consumer.terminate() == 0
-        _audit(connection)
+        _audit(connection, messages)
         return Drain(
-            MESSAGES / elapsed,
-            sum(used.values()) / MESSAGES * 1e6,
-            sum(postgres.used(without=connection.info.backend_pid).values()) / MESSAGES * 1e6,
+            messages / elapsed,
+            sum(used.values()) / messages * 1e6,
+            sum(postgres.used(without=connection.info.backend_pid).values()) / messages * 1e6,
             worker_bytes,
             min(workers_used) / max(workers_used),
         )
@@ -152,11 +154,11 @@ def _assigned_at(consumer: ConsumerProcess) -> float:
     return datetime.strptime(f"{date} {clock}", "%Y-%m-%d %H:%M:%S,%f").timestamp()  # noqa: DTZ007 - local, as logged
 
 
-def _audit(connection: object) -> None:
+def _audit(connection: object, messages: int) -> None:
     with connection.cursor() as cursor:  # type: ignore[attr-defined]
         # What was there before is older.
         cursor.execute(
             "SELECT count(*), count(DISTINCT transaction_id) FROM lambda.transactions"
             " WHERE event_time > now() - interval '1 day'"
         )
-        assert cursor.fetchone() == (MESSAGES, MESSAGES)
+        assert cursor.fetchone() == (messages, messages)

@@ -75,24 +75,39 @@ def running_platform() -> Iterator[PlatformUnderTest]:
             postgres.stop()
 
 
-def fill_topic(kafka: KafkaServer, topic: str, count: int) -> None:
-    """Puts generated transactions of the last hour into a new topic, uncompressed, some 20 a millisecond."""
-    kafka.create_topic(topic, PARTITIONS)
+def fill_topic(
+    kafka: KafkaServer, topic: str, count: int, partitions: int = PARTITIONS, message_bytes: int = 0
+) -> None:
+    """Puts generated transactions of the last hour into a new topic, uncompressed, some 20 a millisecond.
+
+    Shorter messages than `message_bytes` are filled up by fields that the platform ignores.
+    """
+    kafka.create_topic(topic, partitions)
     outlet = Outlet(Settings(kafka.bootstrap_servers, topic), linger_seconds=0.02, compression="none")
     generator = TransactionGenerator(draw_pools(), TransactionIds(1), seed=1)
     milliseconds = int(time.time() * 1000) - 3_600_000
-    for _ in range(0, count, 1000):
-        while outlet.outstanding > 50_000:
+    # Of long messages fewer at a time.
+    turn = max(1, min(1000, 1_000_000 // max(1, message_bytes)))
+    for place in range(0, count, turn):
+        while outlet.outstanding > 50 * turn:
             outlet.settle()
             time.sleep(0.001)
-        milliseconds += 50
-        records = generator.generate(milliseconds, 1000)
-        outlet.send([(each.account_id.encode(), render_message(each)) for each in records], milliseconds)
+        milliseconds += max(1, turn // 20)
+        records = generator.generate(milliseconds, min(turn, count - place))
+        messages = [(each.account_id.encode(), filled_up(render_message(each), message_bytes)) for each in records]
+        outlet.send(messages, milliseconds)
         outlet.settle()
     while outlet.outstanding:
         outlet.settle()
         time.sleep(0.01)
     outlet.close(5)
+
+
+def filled_up(message: bytes, length: int) -> bytes:
+    """A message of at least so many bytes, and some 60 more at most."""
+    missing = max(0, length - len(message))
+    fields = [f',"ignored_{number:06}":"{number * 7919 % 10**40:040}"' for number in range(-(-missing // 60))]
+    return message[:-1] + "".join(fields).encode() + b"}"
 
 
 def consumed(connection: psycopg2.extensions.connection) -> int:
