@@ -13,13 +13,13 @@ PROJECT = Path(__file__).parents[2]
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="the files belong to root")
 
 
-def write(files: dict[str, str], *options: str) -> dict[str, object]:
+def write(files: dict[str, str], *options: str, mode: str = "0644") -> dict[str, object]:
     """What the module says of these files."""
     command = [Path(sys.executable).with_name("ansible"), "localhost", "--inventory", "localhost,", "--connection"]
     library = ["--module-path", PROJECT / "roles/common/library", "--module-name", "write_files"]
     environment = {**os.environ, "ANSIBLE_CALLBACK_RESULT_FORMAT": "json"}
     result = subprocess.run(
-        [*command, "local", *library, "--args", json.dumps({"files": files}), *options],
+        [*command, "local", *library, "--args", json.dumps({"files": files, "mode": mode}), *options],
         check=True,
         capture_output=True,
         text=True,
@@ -50,13 +50,15 @@ def test_only_what_differs_is_written(tmp_path: Path) -> None:
     assert other.read_text() == "z"
 
 
-def test_mode_is_put_right(tmp_path: Path) -> None:
+def test_mode_is_put_right_and_that_of_the_directory_left(tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
     path = tmp_path / "secret"
     path.write_text("x")
-    path.chmod(0o600)
+    path.chmod(0o644)
 
-    assert write({str(path): "x"})["changed"] is True
-    assert path.stat().st_mode & 0o777 == 0o644
+    assert write({str(path): "x"}, mode="0600")["changed"] is True
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert tmp_path.stat().st_mode & 0o777 == 0o700
 
 
 def test_check_mode_says_what_would_change_and_leaves_it(tmp_path: Path) -> None:

@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Ansible module: files that root owns and everyone may read, with their directories, all in one go.
+"""Ansible module: files that root owns, with their directories, all in one go.
 
 A loop over copy or template runs two modules for each file, half a second where the platform is installed already.
 """
@@ -13,12 +13,16 @@ DOCUMENTATION = r"""
 module: write_files
 short_description: Writes several files in one go
 description:
-  - Each file belongs to root and has mode 0644. Directories that are missing are made, for root, with mode 0755.
+  - Each file belongs to root. Directories that are missing are made, for root, with mode 0755.
 options:
   files:
     description: What stands in each file, by its path.
     type: dict
     required: true
+  mode:
+    description: The mode of each file.
+    type: str
+    default: "0644"
 author: Lambda Data Platform
 """
 EXAMPLES = r"""
@@ -36,7 +40,6 @@ written:
   elements: str
   returned: always
 """
-ROOT_ALONE_WRITES = {"owner": "root", "group": "root"}
 
 
 def text_of(path: str) -> "str | None":
@@ -49,43 +52,38 @@ def text_of(path: str) -> "str | None":
 
 
 def write(module: AnsibleModule, path: str, text: str) -> None:
-    """The file holds the text, whenever somebody reads it."""
-    os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+    """The file holds the text: for who reads it at this moment, all of it or what it held before."""
+    directory = os.path.dirname(path)
+    if not os.path.isdir(directory):
+        os.makedirs(directory)
+        module.set_mode_if_different(directory, "0755", changed=False)
     handle, draft = tempfile.mkstemp(dir=module.tmpdir)
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(text)
     module.atomic_move(draft, path)
 
 
-def has_other_attributes(module: AnsibleModule, path: str, mode: str) -> bool:
-    """Whether owner, group or mode were others; they are right afterwards, but for check mode."""
-    attributes = module.load_file_common_arguments({**ROOT_ALONE_WRITES, "mode": mode}, path)
-    return bool(module.set_fs_attributes_if_different(attributes, changed=False))
-
-
 def main() -> None:
     module = AnsibleModule(
-        argument_spec={"files": {"type": "dict", "required": True}},
+        argument_spec={
+            "files": {"type": "dict", "required": True},
+            "mode": {"type": "str", "default": "0644"},
+        },
         supports_check_mode=True,
     )
-    written, differences = [], []
+    attributes = {"owner": "root", "group": "root", "mode": module.params["mode"]}
+    written, differences, is_changed = [], [], False
     for path, text in sorted(module.params["files"].items()):
         before = text_of(path)
         if before != text:
             written.append(path)
-            differences.append(
-                {"before_header": path, "after_header": path, "before": before or "", "after": text},
-            )
+            differences.append({"before_header": path, "after_header": path, "before": before or "", "after": text})
             if not module.check_mode:
                 write(module, path, text)
-    paths = dict.fromkeys(module.params["files"], "0644")
-    directories = {os.path.dirname(path): "0755" for path in paths}
-    others = [
-        path
-        for path, mode in sorted({**paths, **directories}.items())
-        if os.path.exists(path) and has_other_attributes(module, path, mode)
-    ]
-    module.exit_json(changed=bool(written or others), written=written, diff=differences)
+        if os.path.exists(path):
+            wanted = module.load_file_common_arguments(attributes, path)
+            is_changed = module.set_fs_attributes_if_different(wanted, is_changed)
+    module.exit_json(changed=bool(written) or is_changed, written=written, diff=differences)
 
 
 if __name__ == "__main__":
