@@ -7,6 +7,7 @@ import stat
 import subprocess
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 
@@ -22,6 +23,8 @@ from lambda_app.settings import Settings
 
 SAMPLE_SECONDS = 1.0
 SYSTEMCTL_TIMEOUT_SECONDS = 20
+# Where the newest transaction is looked for first.
+RECENT = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,7 @@ def gather_facts(config: Settings, clock: Clock) -> PlatformFacts:
     try:
         with closing(database.connect(database.READER, "lambda-status")) as connection:
             units, before, after, seconds = _sample(config, clock, connection, errors)
-            newest_age, last_job, failed_jobs = _newest(connection)
+            newest_age, last_job, failed_jobs = _newest(connection, clock)
     except LambdaError as error:
         errors.append(str(error))
         units, _, _, _ = _sample(config, clock, None, errors)
@@ -133,11 +136,19 @@ def _lag(log_ends: dict[int, int], positions: _Positions) -> int:
     return sum(max(0, end - positions.next_offsets.get(partition, 0)) for partition, end in log_ends.items())
 
 
-def _newest(connection: Connection) -> tuple[float | None, JobFacts | None, tuple[JobFacts, ...]]:
-    [(newest_age,)] = _query(connection, "newest_age")
+def _newest(connection: Connection, clock: Clock) -> tuple[float | None, JobFacts | None, tuple[JobFacts, ...]]:
     last_jobs = [JobFacts(*row) for row in _query(connection, "last_job")]
     failed_jobs = tuple(JobFacts(*row) for row in _query(connection, "failed_jobs"))
-    return newest_age, last_jobs[0] if last_jobs else None, failed_jobs
+    return _newest_age(connection, clock), last_jobs[0] if last_jobs else None, failed_jobs
+
+
+def _newest_age(connection: Connection, clock: Clock) -> float | None:
+    # Nearly always a day is enough; all of them, with hundreds of partitions, take a hundred times as long.
+    for since in (clock.now() - RECENT, "-infinity"):
+        [(age,)] = _query(connection, "newest_age", since=since)
+        if age is not None:
+            return cast("float", age)
+    return None
 
 
 def _query(connection: Connection, name: str, **values: object) -> list[tuple[Any, ...]]:

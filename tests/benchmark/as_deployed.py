@@ -13,6 +13,11 @@ from servers import REPOSITORY, PostgresServer
 
 # Where a test server listens and logs is its own affair.
 _OWN = re.compile(r"port|listen_addresses|log_.*|syslog_.*|.*_file")
+_OWN_OF_KAFKA = re.compile(
+    r"process\.roles|node\.id|log\.dirs|super\.users|allow\.\S*|\S*(?:listener|sasl|quorum|authorizer)\S*"
+)
+# What a test server sets, and the role leaves to Kafka or to the topic.
+_KAFKA_DEFAULTS = {"log.retention.check.interval.ms": "300000", "log.retention.ms": "604800000"}
 # Asked at the start: without these a figure would say nothing about a deployed server.
 _PROVEN = ("data_checksums", "fsync", "full_page_writes", "synchronous_commit", "wal_compression", "shared_buffers")
 
@@ -58,6 +63,13 @@ def kafka_java_options() -> list[str]:
         option.replace("${KAFKA_HEAP_SIZE}", defaults["kafka_heap_size"])
         for option in re.findall(r"(?<=\s)-X\S+", unit)
     ]
+
+
+def kafka_settings() -> dict[str, str]:
+    """The settings of roles/kafka that say nothing of where a server listens and who may come in."""
+    template = REPOSITORY / "roles/kafka/templates/server.properties.j2"
+    pairs = re.findall(r"^([\w.]+)=([^{\n]*)$", template.read_text(encoding="utf-8"), re.MULTILINE)
+    return _KAFKA_DEFAULTS | {name: value for name, value in pairs if not _OWN_OF_KAFKA.fullmatch(name)}
 
 
 def prove(server: PostgresServer, settings: Mapping[str, str]) -> None:

@@ -23,7 +23,7 @@ def measure(platform: PlatformUnderTest) -> Iterator[Figure]:
     drains: dict[str, list[Drain]] = {name: [] for name in SPREADS}
     looks: dict[str, list[RightAfter]] = {name: [] for name in SPREADS}
     for name, spread in SPREADS.items():
-        fill_topic(platform.kafka, _topic(name), MESSAGES, spread)
+        fill_topic(platform.kafka, _topic(name), MESSAGES, spread=spread)
     for _ in range(PAIRS):
         for name, measured in drains.items():
             with platform.database() as database:

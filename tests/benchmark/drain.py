@@ -74,10 +74,11 @@ def drain_anew(
     cores: tuple[int, int] | None = None,
     topic: str = TOPIC,
     command: Sequence[str] = COMMAND,
+    messages: int = MESSAGES,
 ) -> Drain:
     """A drain into an empty database."""
     with platform.database() as database:
-        return drain(platform, database, workers, changes, cores, topic, command)
+        return drain(platform, database, workers, changes, cores, topic, command, messages)
 
 
 def drain(
@@ -90,8 +91,9 @@ def drain(
     command: Sequence[str] = COMMAND,
     at_end: Callable[[], None] = lambda: None,
     reach: timedelta = timedelta(days=1),
+    messages: int = MESSAGES,
 ) -> Drain:
-    """Drains a topic.
+    """Drains a topic of so many messages.
 
     `cores`: the one of PostgreSQL and the one of the consumer. `at_end` is called while the consumer still runs.
     What is drained has times within `reach` before now, and nothing else has.
@@ -106,7 +108,7 @@ def drain(
             wait_until(lambda: "Reading partitions" in consumer.text, what="an assignment")
             client.restart()
             postgres.restart()
-            wait_until(lambda: consumed(connection) >= MESSAGES, LIMIT_SECONDS, "the drain")
+            wait_until(lambda: consumed(connection) >= messages, LIMIT_SECONDS, "the drain")
             elapsed = time.time() - _assigned_at(consumer)
             client.stop()
             postgres.stop()
@@ -115,11 +117,11 @@ def drain(
             worker_bytes = max(client.peak_bytes[pid] for pid in consumer.workers())
             at_end()
             assert consumer.terminate() == 0
-        _audit(connection, reach)
+        _audit(connection, messages, reach)
         return Drain(
-            MESSAGES / elapsed,
-            sum(used.values()) / MESSAGES * 1e6,
-            sum(postgres.used(without=connection.info.backend_pid).values()) / MESSAGES * 1e6,
+            messages / elapsed,
+            sum(used.values()) / messages * 1e6,
+            sum(postgres.used(without=connection.info.backend_pid).values()) / messages * 1e6,
             worker_bytes,
             min(workers_used) / max(workers_used),
         )
@@ -159,10 +161,10 @@ def _assigned_at(consumer: ConsumerProcess) -> float:
     return datetime.strptime(f"{date} {clock}", "%Y-%m-%d %H:%M:%S,%f").timestamp()  # noqa: DTZ007 - local, as logged
 
 
-def _audit(connection: object, reach: timedelta) -> None:
+def _audit(connection: object, messages: int, reach: timedelta) -> None:
     with connection.cursor() as cursor:  # type: ignore[attr-defined]
         cursor.execute(
             "SELECT count(*), count(DISTINCT transaction_id) FROM lambda.transactions WHERE event_time > now() - %s",
             (reach,),
         )
-        assert cursor.fetchone() == (MESSAGES, MESSAGES)
+        assert cursor.fetchone() == (messages, messages)

@@ -11,7 +11,7 @@ from tests.benchmark.figures import PAIRS, Figure, figure, ratio
 from tests.benchmark.platform_under_test import PlatformUnderTest, fill_topic
 from tests.benchmark.synthetic import fill_transactions
 
-ROWS = int(os.environ.get("LAMBDA_BENCH_HISTORY", "50000000"))
+ROWS = int(os.environ.get("LAMBDA_BENCH_HISTORY", "20000000"))
 DAYS = 50
 # The newest day of history: what is drained is of the last hour, which may be yesterday's.
 NEWEST_DAYS_AGO = 2

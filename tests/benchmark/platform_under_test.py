@@ -19,7 +19,13 @@ from lambda_app.core.generator import TransactionGenerator, draw_pools, render_m
 from lambda_app.core.identifiers import TransactionIds
 from lambda_app.outlet import Outlet
 from lambda_app.settings import Settings
-from tests.benchmark.as_deployed import initdb_options, kafka_java_options, postgres_settings, prove
+from tests.benchmark.as_deployed import (
+    initdb_options,
+    kafka_java_options,
+    kafka_settings,
+    postgres_settings,
+    prove,
+)
 
 PARTITIONS = 12
 
@@ -65,7 +71,7 @@ def running_platform() -> Iterator[PlatformUnderTest]:
     with directory("lambda-postgres-") as postgres_path, directory("lambda-kafka-") as kafka_path:
         settings = postgres_settings()
         postgres = PostgresServer(postgres_path, {**settings, "fsync": "on"}, initdb_options())
-        kafka = KafkaServer(kafka_path, kafka_java_options())
+        kafka = KafkaServer(kafka_path, kafka_java_options(), kafka_settings())
         try:
             postgres.create()
             prove(postgres, settings)
@@ -77,25 +83,36 @@ def running_platform() -> Iterator[PlatformUnderTest]:
             postgres.stop()
 
 
-def fill_topic(kafka: KafkaServer, topic: str, count: int, spread: timedelta | None = None) -> None:
+def fill_topic(
+    kafka: KafkaServer,
+    topic: str,
+    count: int,
+    partitions: int = PARTITIONS,
+    message_bytes: int = 0,
+    spread: timedelta | None = None,
+) -> None:
     """Puts generated transactions of the last hour into a new topic, uncompressed, some 20 a millisecond.
 
-    With a `spread` their times are random ones within so long before the last hour.
+    Shorter messages than `message_bytes` are filled up by fields that the platform ignores. With a `spread` their times
+    are random ones within so long before the last hour.
     """
-    kafka.create_topic(topic, PARTITIONS)
+    kafka.create_topic(topic, partitions)
     outlet = Outlet(Settings(kafka.bootstrap_servers, topic), linger_seconds=0.02, compression="none")
     generator = TransactionGenerator(draw_pools(), TransactionIds(1), seed=1)
     milliseconds = int(time.time() * 1000) - 3_600_000
     rng = random.Random(1)
-    for _ in range(0, count, 1000):
-        while outlet.outstanding > 50_000:
+    # Of long messages fewer at a time.
+    turn = max(1, min(1000, 1_000_000 // max(1, message_bytes)))
+    for place in range(0, count, turn):
+        while outlet.outstanding > 50 * turn:
             outlet.settle()
             time.sleep(0.001)
-        milliseconds += 50
-        records = generator.generate(milliseconds, 1000)
+        milliseconds += max(1, turn // 20)
+        records = generator.generate(milliseconds, min(turn, count - place))
         if spread:
             records = (each._replace(event_time=_random_time(rng, milliseconds, spread)) for each in records)
-        outlet.send([(each.account_id.encode(), render_message(each)) for each in records], milliseconds)
+        messages = [(each.account_id.encode(), filled_up(render_message(each), message_bytes)) for each in records]
+        outlet.send(messages, milliseconds)
         outlet.settle()
     while outlet.outstanding:
         outlet.settle()
@@ -106,6 +123,13 @@ def fill_topic(kafka: KafkaServer, topic: str, count: int, spread: timedelta | N
 def _random_time(rng: random.Random, milliseconds: int, spread: timedelta) -> str:
     moment = datetime.fromtimestamp(milliseconds / 1000, UTC) - spread * rng.random()
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+
+
+def filled_up(message: bytes, length: int) -> bytes:
+    """A message of at least so many bytes, and some 60 more at most."""
+    missing = max(0, length - len(message))
+    fields = [f',"ignored_{number:06}":"{number * 7919 % 10**40:040}"' for number in range(-(-missing // 60))]
+    return message[:-1] + "".join(fields).encode() + b"}"
 
 
 def consumed(connection: psycopg2.extensions.connection) -> int:

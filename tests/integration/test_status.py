@@ -101,6 +101,15 @@ def test_json_holds_the_same_facts(environment, database, stored):
     assert document["last_job"]["rows_loaded"] == 10_000
 
 
+def test_newest_row_is_found_after_days_of_silence(environment, database, stored):
+    database.query("SELECT lambda.ensure_partition(current_date - 3)")
+    database.query("UPDATE lambda.transactions SET event_time = event_time - interval '3 days'")
+
+    document = json.loads(run_program(environment, "status", "--json").stdout)
+
+    assert 3 * 86400 < document["stream"]["newest_age_seconds"] < 3 * 86400 + 60
+
+
 def test_each_fault_is_a_reason_and_exits_1(environment, database, systemctl, stored):
     systemctl.show(**{"lambda-consumer.service": "ActiveState=failed\nSubState=failed\nResult=watchdog\n"})
     database.query(

@@ -3,8 +3,11 @@
 SELECT partition, next_offset, stored_count, gap_count FROM lambda.stream_offsets WHERE topic = %(topic)s;
 
 -- newest_age --
--- The age of the newest transaction in seconds; one that is dated ahead says nothing.
-SELECT extract(epoch FROM now() - max(event_time))::float8 FROM lambda.transactions WHERE event_time <= now();
+-- The age of the newest transaction in seconds; one that is dated ahead says nothing. `since` is known when the query is
+-- planned: partitions of the days before are neither planned for nor locked.
+SELECT extract(epoch FROM now() - max(event_time))::float8
+FROM lambda.transactions
+WHERE event_time > %(since)s AND event_time <= now();
 
 -- last_job --
 -- The job of the newest business date.
