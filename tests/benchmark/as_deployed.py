@@ -13,6 +13,10 @@ from servers import REPOSITORY, PostgresServer
 
 # Where a test server listens and logs is its own affair.
 _OWN = re.compile(r"port|listen_addresses|log_.*|syslog_.*|.*_file")
+# The same of Kafka, and who may connect.
+_OWN_OF_KAFKA = re.compile(
+    r"process\..*|node\..*|controller\..*|log\.dirs|.*listener.*|sasl\..*|authorizer\..*|super\.users|allow\..*"
+)
 # Asked at the start: without these a figure would say nothing about a deployed server.
 _PROVEN = ("data_checksums", "fsync", "full_page_writes", "synchronous_commit", "wal_compression", "shared_buffers")
 
@@ -58,6 +62,13 @@ def kafka_java_options() -> list[str]:
         option.replace("${KAFKA_HEAP_SIZE}", defaults["kafka_heap_size"])
         for option in re.findall(r"(?<=\s)-X\S+", unit)
     ]
+
+
+def kafka_settings() -> dict[str, str]:
+    """The settings of Kafka that roles/kafka has the same for all."""
+    text = (REPOSITORY / "roles/kafka/templates/server.properties.j2").read_text(encoding="utf-8")
+    pairs = re.findall(r"^([\w.]+)=([^{}\n]+)$", text, re.MULTILINE)
+    return {name: value for name, value in pairs if not _OWN_OF_KAFKA.fullmatch(name)}
 
 
 def prove(server: PostgresServer, settings: Mapping[str, str]) -> None:

@@ -17,7 +17,7 @@ from lambda_app.core.generator import TransactionGenerator, draw_pools, render_m
 from lambda_app.core.identifiers import TransactionIds
 from lambda_app.outlet import Outlet
 from lambda_app.settings import Settings
-from tests.benchmark.as_deployed import initdb_options, kafka_java_options, postgres_settings, prove
+from tests.benchmark.as_deployed import initdb_options, kafka_java_options, kafka_settings, postgres_settings, prove
 
 PARTITIONS = 12
 
@@ -63,7 +63,7 @@ def running_platform() -> Iterator[PlatformUnderTest]:
     with directory("lambda-postgres-") as postgres_path, directory("lambda-kafka-") as kafka_path:
         settings = postgres_settings()
         postgres = PostgresServer(postgres_path, {**settings, "fsync": "on"}, initdb_options())
-        kafka = KafkaServer(kafka_path, kafka_java_options())
+        kafka = KafkaServer(kafka_path, kafka_java_options(), kafka_settings())
         try:
             postgres.create()
             prove(postgres, settings)

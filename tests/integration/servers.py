@@ -180,9 +180,16 @@ class PostgresServer:
 class KafkaServer:
     """One broker: on one listener anyone may do anything, on two others who is known and allowed."""
 
-    def __init__(self, directory: Path, java_options: Sequence[str] = QUICK_START) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        java_options: Sequence[str] = QUICK_START,
+        settings: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        """`settings` go over those that make tests quick."""
         self.directory = directory
         self._java_options = java_options
+        self._settings = settings
         self.port = free_port()
         self._sasl_port = free_port()
         self._tls_port = free_port()
@@ -254,6 +261,7 @@ class KafkaServer:
             "log.retention.check.interval.ms": 500,
             # Half a minute after the start, records that a test gave an old time would begin to vanish.
             "log.retention.ms": -1,
+            **self._settings,
         }
         text = "".join(f"{key}={value}\n" for key, value in settings.items())
         self._config.write_text(text, encoding="utf-8")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.benchmark.as_deployed import initdb_options, kafka_java_options, parse_settings
+from tests.benchmark.as_deployed import initdb_options, kafka_java_options, kafka_settings, parse_settings
 from tests.benchmark.figures import Figure, figure, ratio
 
 
@@ -46,3 +46,8 @@ def test_settings_are_those_of_the_file_but_for_a_server_s_own() -> None:
 def test_servers_are_made_as_the_roles_make_them() -> None:
     assert "--data-checksums" in initdb_options()
     assert "-Xmx1G" in kafka_java_options()
+    assert kafka_settings()["group.initial.rebalance.delay.ms"] == "500"
+
+
+def test_where_kafka_listens_and_who_may_connect_is_a_test_server_s_own() -> None:
+    assert not [name for name in kafka_settings() if "listener" in name or "sasl" in name or "authorizer" in name]
