@@ -111,6 +111,8 @@ class Subscription:
         """
         self._config = config
         self._parked = set()
+        if config.kafka_api == "batches":
+            inlet.receive_large_pieces()
         self._consumer = open_client(
             KafkaConsumer,
             config,

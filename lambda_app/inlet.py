@@ -14,6 +14,8 @@ from typing import Any
 from kafka import KafkaConsumer, TopicPartition
 from kafka.consumer.fetcher import Fetcher
 from kafka.errors import CorruptRecordError
+from kafka.net import manager
+from kafka.net.transport import KafkaTCPTransport
 from kafka.record.default_records import DefaultRecordBatch
 from kafka.record.util import decode_varint
 
@@ -22,6 +24,24 @@ from lambda_app.core.run import Run
 
 # The variable-length numbers: a byte below this is the last of its number.
 _CONTINUED = 128
+# Read from a socket at once. With less, such as kafka-python's 4 KiB, a dozen messages are a system call and a change
+# of threads; with more, each answer of Kafka takes more memory for a moment.
+_RECEIVE_BYTES = settings.FETCH_PARTITION_BYTES
+
+
+def receive_large_pieces() -> None:
+    """Lets the clients of this process that connect from now on without TLS read much from a socket at once."""
+    manager.KafkaTCPTransport = Transport
+
+
+class Transport(KafkaTCPTransport):  # type: ignore[misc]
+    def _sock_recv(self) -> tuple[bytes, Exception | None]:
+        try:
+            data = self._sock.recv(_RECEIVE_BYTES)
+        except OSError:
+            data = b""
+        # What an end, an error or nothing to read means, the base class says: it meets the same.
+        return (data, None) if data else super()._sock_recv()
 
 
 def read_batches(consumer: KafkaConsumer) -> None:

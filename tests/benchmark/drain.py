@@ -40,11 +40,13 @@ def measure(platform: PlatformUnderTest) -> Iterator[Figure]:
     copied: list[float] = []
     two: list[Drain] = []
     one: list[Drain] = []
+    four: list[Drain] = []
     for _ in range(PAIRS):
         with platform.database() as database:
             two.append(drain(platform, database, workers=2))
             copied.append(psql_copy(platform, database))
         one.append(drain_anew(platform, workers=1))
+        four.append(drain_anew(platform, workers=4))
     yield figure("psql \\copy of the same rows", copied, "rows/s")
     for workers, drains, wanted in ((2, two, 0.75), (1, one, 0.55)):
         name = f"{workers} worker{'s' * (workers > 1)}"
@@ -57,14 +59,14 @@ def measure(platform: PlatformUnderTest) -> Iterator[Figure]:
         yield figure(f"PostgreSQL CPU a row, {name}", postgres, "us")
         yield ratio(f"client CPU in PostgreSQL's, {name}", client, postgres, at_most=1.0)
         yield figure(f"memory of a worker, {name}", [each.worker_bytes / 1e6 for each in drains], "MB", at_most=150)
-    yield figure("least busy in the busiest of 2 workers", [each.balance for each in two], "", at_least=0.8)
+    yield figure("drain, 4 workers", [each.rows_per_second for each in four], "rows/s")
+    for workers, drains in ((2, two), (4, four)):
+        balances = [each.balance for each in drains]
+        yield figure(f"least busy in the busiest of {workers} workers", balances, "", at_least=0.8)
     public = drain_anew(platform, workers=1, changes={"LAMBDA_KAFKA_API": "records"})
     yield Figure("drain, 1 worker, kafka-python's public interface", public.rows_per_second, "rows/s")
     apart = drain_anew(platform, workers=1, cores=(0, 1))
     yield Figure("drain, PostgreSQL on one core, 1 worker on the other", apart.rows_per_second, "rows/s")
-    four = drain_anew(platform, workers=4)
-    yield Figure("drain, 4 workers", four.rows_per_second, "rows/s")
-    yield Figure("least busy in the busiest of 4 workers", four.balance, "", at_least=0.8)
 
 
 def drain_anew(

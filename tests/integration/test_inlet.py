@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import CorruptRecordError
+from kafka.net import manager
 from kafka.record.default_records import DefaultRecordBatch, DefaultRecordBatchBuilder
 from servers import KafkaServer, wait_until
 
@@ -24,6 +25,15 @@ def read_both(kafka: KafkaServer, topic: str, starts: dict[int, int] | None = No
 
 
 def _read(kafka: KafkaServer, topic: str, starts: dict[int, int] | None, by_batch: bool) -> list[Any]:
+    with pytest.MonkeyPatch.context() as patch:
+        # For this consumer alone.
+        patch.setattr(manager, "KafkaTCPTransport", manager.KafkaTCPTransport)
+        if by_batch:
+            inlet.receive_large_pieces()
+        return _read_all(kafka, topic, starts, by_batch)
+
+
+def _read_all(kafka: KafkaServer, topic: str, starts: dict[int, int] | None, by_batch: bool) -> list[Any]:
     consumer = KafkaConsumer(
         bootstrap_servers=kafka.bootstrap_servers, isolation_level="read_committed", max_partition_fetch_bytes=100_000
     )
@@ -36,6 +46,8 @@ def _read(kafka: KafkaServer, topic: str, starts: dict[int, int] | None, by_batc
             consumer.seek(tp, (starts or {}).get(tp.partition, 0))
         ends = consumer.end_offsets(partitions)
         assert sum(ends.values()) >= 400, ends
+        transports = [connection.transport for connection in consumer._manager._conns.values()]
+        assert by_batch == any(isinstance(transport, inlet.Transport) for transport in transports)
         found: list[Any] = []
 
         def is_all_read() -> bool:

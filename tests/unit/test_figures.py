@@ -47,4 +47,5 @@ def test_servers_are_made_as_the_roles_make_them() -> None:
     assert "--data-checksums" in initdb_options()
     assert "-Xmx1G" in kafka_java_options()
     assert kafka_settings()["log.roll.hours"] == "24"
+    assert kafka_settings()["group.initial.rebalance.delay.ms"] == "500"
     assert not {"listeners", "node.id", "authorizer.class.name"} & set(kafka_settings())
