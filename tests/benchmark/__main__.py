@@ -7,7 +7,18 @@ from pathlib import Path
 
 from tests.benchmark.platform_under_test import running_platform
 
-NAMES = ("drain", "aggregates", "history", "latency", "rest", "producer", "csv_load", "recompute", "serving")
+NAMES = (
+    "drain",
+    "aggregates",
+    "history",
+    "latency",
+    "rest",
+    "producer",
+    "csv_load",
+    "row_cost",
+    "recompute",
+    "serving",
+)
 
 
 def machine() -> str:
