@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 import psycopg2
 import psycopg2.errors
-from psycopg2.extensions import connection
+from psycopg2.extensions import TRANSACTION_STATUS_IDLE, connection
 from psycopg2.extras import execute_values
 
 from lambda_app import settings
@@ -191,7 +191,17 @@ def _array_element(value: str | int | None) -> str:
 
 @contextmanager
 def savepoint(connection: Connection) -> Iterator[None]:
-    """Undoes what happens inside when a statement fails there; the transaction goes on, the error too."""
+    """Undoes what happens inside when a statement fails there; the transaction goes on, the error too.
+
+    Where nothing came before, rolling back the transaction undoes the same: nothing is sent for it.
+    """
+    if connection.info.transaction_status == TRANSACTION_STATUS_IDLE:
+        try:
+            yield
+        except StatementRefused:
+            connection.rollback()
+            raise
+        return
     with connection.cursor() as cursor:
         cursor.execute("SAVEPOINT inside")
         try:

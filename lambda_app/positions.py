@@ -10,7 +10,7 @@ from typing import Any, cast
 from uuid import UUID
 
 from lambda_app.core.offsets import Resumption, StoredPosition, resume_position
-from lambda_app.database import Connection, fetch_all, insert_many, queries
+from lambda_app.database import Connection, array_literal, fetch_all, queries
 from lambda_app.errors import PartitionLost
 
 logger = logging.getLogger(__name__)
@@ -83,34 +83,36 @@ def take_over(
     return positions
 
 
+def prepare(connection: Connection) -> None:
+    """Once for a connection, before `advance`."""
+    fetch_all(connection, queries("positions")["prepare_advance"])
+
+
 def advance(connection: Connection, topic: str, topic_id: UUID | None, advances: Sequence[Advance]) -> None:
     """Moves the offsets of a chunk's partitions, in the transaction that stores its rows. Raises PartitionLost."""
-    values = [
-        (
-            topic,
-            a.partition,
-            str(topic_id) if topic_id else None,
-            a.expected,
-            a.next_offset,
-            a.leader_epoch,
-            a.last_timestamp / 1000 if abs(a.last_timestamp) < _NO_TIME_MILLISECONDS else None,
-            a.last_hash,
-            a.stored,
-            a.duplicate,
-            a.dead_letters,
-            a.skipped,
-        )
-        for a in sorted(advances, key=lambda a: a.partition)
-    ]
-    moved = len(insert_many(connection, queries("positions")["advance_positions"], values, _TEMPLATE))
-    if moved != len(values):
-        raise PartitionLost(f"{len(values) - moved} of {len(values)} partitions of this chunk moved elsewhere")
-
-
-_TEMPLATE = (
-    "(%s, %s, %s::uuid, %s::bigint, %s::bigint, %s::integer, to_timestamp(%s), %s::bytea,"
-    " %s::bigint, %s::bigint, %s::bigint, %s::bigint)"
-)
+    advances = sorted(advances, key=lambda a: a.partition)
+    columns: dict[str, list[str | int | None]] = {
+        "partition": [a.partition for a in advances],
+        "expected": [a.expected for a in advances],
+        "next_offset": [a.next_offset for a in advances],
+        "leader_epoch": [a.leader_epoch for a in advances],
+        "last_seconds": [
+            str(a.last_timestamp / 1000) if abs(a.last_timestamp) < _NO_TIME_MILLISECONDS else None for a in advances
+        ],
+        "last_hash": ["\\x" + a.last_hash.hex() for a in advances],
+        "stored": [a.stored for a in advances],
+        "duplicate": [a.duplicate for a in advances],
+        "dead_letters": [a.dead_letters for a in advances],
+        "skipped": [a.skipped for a in advances],
+    }
+    values = {
+        "topic": topic,
+        "topic_id": str(topic_id) if topic_id else None,
+        **{name: array_literal(column) for name, column in columns.items()},
+    }
+    moved = len(fetch_all(connection, queries("positions")["advance_positions"], values))
+    if moved != len(advances):
+        raise PartitionLost(f"{len(advances) - moved} of {len(advances)} partitions of this chunk moved elsewhere")
 
 
 def _record(

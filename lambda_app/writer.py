@@ -47,6 +47,8 @@ class Writer:
         """
         # Not for use while `is_busy`.
         self.connection: Connection = database.connect(database.STREAM, f"lambda-consumer {name}", SERVER_SETTINGS)
+        with database.transaction(self.connection):
+            positions.prepare(self.connection)
         self._topic = topic
         self._store = Store(self.connection, shard)
         self._partitions = Partitions(self.connection, self._store.days)

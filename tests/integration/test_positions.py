@@ -10,7 +10,7 @@ from conftest import Database
 from lambda_app import database as db
 from lambda_app.database import Connection
 from lambda_app.errors import PartitionLost
-from lambda_app.positions import Advance, advance, read, take_over
+from lambda_app.positions import Advance, advance, prepare, read, take_over
 
 TOPIC, ID, OTHER_ID = "transactions", UUID(int=1), UUID(int=2)
 
@@ -18,6 +18,8 @@ TOPIC, ID, OTHER_ID = "transactions", UUID(int=1), UUID(int=2)
 @pytest.fixture
 def connection(database: Database) -> Iterator[Connection]:
     with closing(db.connect(db.STREAM)) as made:
+        with db.transaction(made):
+            prepare(made)
         yield made
 
 
@@ -78,6 +80,7 @@ def test_of_two_that_advance_at_once_one_is_refused(database: Database, connecti
     commit_take_over(connection, {0: (0, 10)})
 
     with closing(db.connect(db.STREAM)) as other:
+        prepare(other)
         advance(other, TOPIC, ID, [move(0, 0, 4)])
         other.commit()
         with pytest.raises(PartitionLost):

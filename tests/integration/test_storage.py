@@ -75,6 +75,19 @@ def test_chunk_of_several_days_goes_to_its_partitions(database: Database, connec
     assert database.count("transactions", "ingestion_type = 'STREAM' AND ingested_at <= now()") == 3
 
 
+def test_first_rows_of_a_transaction_take_no_savepoint(database: Database, connection: Connection) -> None:
+    writer = Store(connection, 1)
+
+    with writer.transaction():
+        for number in (1, 2):
+            writer.add(Rows.of([encode_row(row(number), "STREAM")]))
+        rows_of_it = "SELECT transaction_id FROM lambda.transactions WHERE xmin = pg_current_xact_id()::xid"
+        found = db.fetch_all(connection, rows_of_it)
+
+    assert found == [("TXN-1",)]
+    assert stored_ids(database) == ["TXN-1", "TXN-2"]
+
+
 def test_replayed_chunk_stores_nothing_twice(database: Database, connection: Connection) -> None:
     with db.transaction(connection):
         store(connection, [row(1), row(2)], "STREAM")

@@ -39,25 +39,36 @@ WHERE
 INSERT INTO lambda.stream_gaps (topic, topic_id, partition, from_offset, to_offset, reason)
 VALUES (%(topic)s, %(topic_id)s, %(partition)s, %(from_offset)s, %(to_offset)s, %(reason)s);
 
--- advance_positions --
--- Compare-and-set of every partition in a chunk; the caller counts the rows.
+-- prepare_advance --
+-- Compare-and-set of every partition in a chunk; the caller counts the rows. Planned once for a
+-- connection: planning it takes longer than running it.
+PREPARE advance_positions AS
 UPDATE lambda.stream_offsets AS o
 SET
-    topic_id = coalesce(o.topic_id, v.topic_id),
+    topic_id = coalesce(o.topic_id, $2),
     next_offset = v.next_offset,
     leader_epoch = v.leader_epoch,
-    last_timestamp = v.last_timestamp,
+    last_timestamp = to_timestamp(v.last_seconds),
     last_hash = v.last_hash,
     stored_count = o.stored_count + v.stored,
     duplicate_count = o.duplicate_count + v.duplicate,
     dead_letter_count = o.dead_letter_count + v.dead_letters,
     skipped_count = o.skipped_count + v.skipped,
     updated_at = now()
-FROM (VALUES %s) AS v (
-    topic, partition, topic_id, expected, next_offset, leader_epoch, last_timestamp, last_hash,
+FROM unnest(
+    $3::integer[], $4::bigint[], $5::bigint[], $6::integer[], $7::float8[], $8::bytea[],
+    $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[]
+) AS v (
+    partition, expected, next_offset, leader_epoch, last_seconds, last_hash,
     stored, duplicate, dead_letters, skipped
 )
 WHERE
-    o.topic = v.topic AND o.partition = v.partition
-    AND o.next_offset = v.expected AND coalesce(o.topic_id, v.topic_id) IS NOT DISTINCT FROM v.topic_id
+    o.topic = $1::text AND o.partition = v.partition
+    AND o.next_offset = v.expected AND coalesce(o.topic_id, $2) IS NOT DISTINCT FROM $2::uuid
 RETURNING o.partition;
+
+-- advance_positions --
+EXECUTE advance_positions (
+    %(topic)s, %(topic_id)s, %(partition)s, %(expected)s, %(next_offset)s, %(leader_epoch)s, %(last_seconds)s,
+    %(last_hash)s, %(stored)s, %(duplicate)s, %(dead_letters)s, %(skipped)s
+);
