@@ -12,7 +12,7 @@ from typing import cast
 from lambda_app.core.aggregates import Aggregates, Columns, are_keys_rare
 from lambda_app.core.copy_text import unescape
 from lambda_app.core.days import Days
-from lambda_app.core.stats import Key, Stat, Stats, aggregate, merge
+from lambda_app.core.stats import Key, Stat, Stats, merge
 from lambda_app.database import Connection, ValueRefused, array_literal, copy_parts, fetch_all, queries, savepoint
 
 # So many keys are worth a COPY.
@@ -62,7 +62,7 @@ class SpeedLayer:
     def add(self, aggregates: Aggregates) -> None:
         """Adds the aggregates of rows that the transaction has just stored."""
         self._columns += aggregates.columns
-        if sum(len(columns.keys) for columns in self._columns) > _MOST_KEYS:
+        if sum(len(columns.minutes) for columns in self._columns) > _MOST_KEYS:
             self._put_off_or_gather()
         stats = aggregates.stats
         merge(self._gathered, stats)
@@ -98,10 +98,10 @@ class SpeedLayer:
 
     def _put_off_or_gather(self) -> None:
         columns, self._columns = self._columns, []
-        if sum(len(each.keys) for each in columns) > _MANY_KEYS:
+        if sum(len(each.minutes) for each in columns) > _MANY_KEYS:
             columns = self._put_off(columns)
         for each in columns:
-            merge(self._gathered, aggregate(*each))
+            merge(self._gathered, each.aggregate())
 
     def _put_off(self, columns: Sequence[Columns]) -> list[Columns]:
         """Notes the minutes of days that are better counted as a whole; gives the rows of the others."""
@@ -122,9 +122,9 @@ class SpeedLayer:
 
     def _days_to_put_off(self, columns: Sequence[Columns], days: Mapping[str, date]) -> set[date]:
         """Days in which keys are rare, and of which there have been enough to make up for counting the day."""
-        distinct = {key for each in columns for key in each.keys}
+        distinct = set[Key]().union(*[each.keys() for each in columns])
         keys = Counter(days[minute] for minute, _, _ in distinct)
-        rows = Counter(days[minute] for each in columns for minute, _, _ in each.keys)
+        rows = Counter(days[minute] for each in columns for minute in each.minutes)
         self._upserted.update({day: count for day, count in keys.items() if are_keys_rare(count, rows[day])})
         put_off = fetch_all(
             self._connection,
@@ -149,7 +149,7 @@ class SpeedLayer:
 def _without(columns: Iterable[Columns], minutes: Collection[str]) -> Iterator[Columns]:
     """The rows of other minutes."""
     for each in columns:
-        rows = [row for row in zip(*each, strict=True) if row[0][0] not in minutes]
+        rows = [row for row in zip(*each, strict=True) if row[0] not in minutes]
         if rows:
             yield Columns(*zip(*rows, strict=True))
 

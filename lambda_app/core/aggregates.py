@@ -8,15 +8,26 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from lambda_app.core.stats import Key, Stats, aggregate, columns_of_lines, merge
+from lambda_app.core.copy_text import MINUTE_LENGTH, NULL
+from lambda_app.core.stats import Key, Stats, aggregate, merge
 
 
 class Columns(NamedTuple):
-    """What the aggregates of rows are made from, by column."""
+    """What the aggregates of rows are made from, as it stands in COPY's text; minutes in UTC: 2026-01-31T23:59."""
 
-    keys: Sequence[Key]
-    amounts: Sequence[float]
-    risk_scores: Sequence[float | None]
+    minutes: Sequence[str]
+    categories: Sequence[str]
+    types: Sequence[str]
+    amounts: Sequence[str]
+    risk_scores: Sequence[str]
+
+    def keys(self) -> Sequence[Key]:
+        """The key of each row."""
+        return list(zip(self.minutes, self.categories, self.types, strict=True))
+
+    def aggregate(self) -> Stats:
+        """The aggregates of all rows."""
+        return aggregate(self.keys(), list(map(float, self.amounts)), _floats(self.risk_scores))
 
 
 @dataclass
@@ -29,27 +40,30 @@ class Aggregates:
     @staticmethod
     def of(columns: Columns) -> "Aggregates":
         """Those of rows given by their columns."""
-        if are_keys_rare(len(set(columns.keys)), len(columns.keys)):
+        rows = len(columns.minutes)
+        # There are at least as many keys as minutes, which are quicker to count.
+        if are_keys_rare(len(set(columns.minutes)), rows) or are_keys_rare(len(set(columns.keys())), rows):
             return Aggregates({}, [columns])
-        return Aggregates(aggregate(*columns))
+        return Aggregates(columns.aggregate())
 
     @staticmethod
     def of_lines(lines: Iterable[str]) -> "Aggregates":
         """Those of COPY lines."""
-        return Aggregates.of(Columns(*columns_of_lines(lines)))
+        rows = []
+        for line in lines:
+            time, _, _, transaction_type, amount, category, _, _, risk_score, _ = line.split("\t", 9)
+            rows.append((time[:MINUTE_LENGTH], category, transaction_type, amount, risk_score))
+        return Aggregates.of(Columns(*zip(*rows, strict=True))) if rows else Aggregates()
 
     def minutes(self) -> set[str]:
         """The minutes of the rows, in UTC."""
-        minutes = {minute for minute, _, _ in self.stats}
-        for keys, _, _ in self.columns:
-            minutes.update([minute for minute, _, _ in keys])
-        return minutes
+        return {minute for minute, _, _ in self.stats}.union(*[columns.minutes for columns in self.columns])
 
     def work_out(self) -> Stats:
         """All of them."""
         stats = dict(self.stats)
         for columns in self.columns:
-            merge(stats, aggregate(*columns))
+            merge(stats, columns.aggregate())
         return stats
 
     def __iadd__(self, other: "Aggregates") -> "Aggregates":
@@ -61,3 +75,10 @@ class Aggregates:
 def are_keys_rare(keys: int, rows: int) -> bool:
     """Whether most rows have a key of their own."""
     return 2 * keys > rows
+
+
+def _floats(risk_scores: Sequence[str]) -> Sequence[float | None]:
+    try:
+        return list(map(float, risk_scores))
+    except ValueError:
+        return [None if score == NULL else float(score) for score in risk_scores]

@@ -14,10 +14,10 @@ from typing import Annotated, Any, cast
 
 import msgspec
 
+from lambda_app.core.aggregates import Aggregates, Columns
 from lambda_app.core.columns import (
     AMOUNT,
     SPECIAL,
-    aggregate_columns,
     amount_column,
     risk_score_column,
     time_columns,
@@ -114,7 +114,7 @@ def _encode_valid(values: Sequence[Any], ingestion_type: str, now: datetime) -> 
     # Absent is NULL, not None, by now.
     categories = cast("list[str]", [row.merchant_category for row in rows])
     types = [row.transaction_type for row in rows]
-    return Rows(lines, aggregate_columns(minutes, categories, types, amounts, risk_scores))
+    return Rows(lines, Aggregates.of(Columns(minutes, categories, types, amounts, risk_scores)))
 
 
 def _texts(numbers: Sequence[msgspec.Raw]) -> str:

@@ -10,7 +10,6 @@ from datetime import datetime
 from decimal import Decimal
 from typing import cast
 
-from lambda_app.core.aggregates import Aggregates, Columns
 from lambda_app.core.amounts import parse_amount, parse_risk_score, rounded
 from lambda_app.core.copy_text import MINUTE_LENGTH, NULL, escape
 from lambda_app.core.message import MAX_LENGTHS
@@ -149,25 +148,6 @@ def risk_score_column(risk_scores: Sequence[str], parse: Callable[[str], object]
     if _LONG_RISK_SCORES.fullmatch(text):
         return [NULL if score == NULL else str(rounded(Decimal(score))) for score in risk_scores]
     return [NULL if score == NULL else str(parse_risk_score(parse(score))) for score in risk_scores]
-
-
-def aggregate_columns(
-    minutes: Sequence[str],
-    categories: Sequence[str],
-    types: Sequence[str],
-    amounts: Sequence[str],
-    risk_scores: Sequence[str],
-) -> Aggregates:
-    """The aggregates of rows given by their columns."""
-    keys = list(zip(minutes, categories, types, strict=True))
-    return Aggregates.of(Columns(keys, list(map(float, amounts)), _floats(risk_scores)))
-
-
-def _floats(risk_scores: Sequence[str]) -> Sequence[float | None]:
-    try:
-        return list(map(float, risk_scores))
-    except ValueError:
-        return [None if score == NULL else float(score) for score in risk_scores]
 
 
 def _lines(texts: Collection[str]) -> str:

@@ -6,8 +6,8 @@ from datetime import datetime
 from functools import partial
 
 from lambda_app.core import csv_rows
+from lambda_app.core.aggregates import Aggregates, Columns
 from lambda_app.core.columns import (
-    aggregate_columns,
     amount_column,
     risk_score_column,
     text_column,
@@ -123,7 +123,7 @@ class CsvFile:
         keys = (minutes, columns["merchant_category"], columns["transaction_type"])
         return Rows(
             ["\t".join(row) for row in zip(*(columns[name] for name in COLUMNS), strict=True)],
-            aggregate_columns(*keys, columns["amount"], columns["risk_score"]),
+            Aggregates.of(Columns(*keys, columns["amount"], columns["risk_score"])),
         )
 
 

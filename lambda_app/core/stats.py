@@ -6,8 +6,6 @@ Sums are in hundredths, the last digit of every amount and risk score, so that t
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from lambda_app.core.copy_text import MINUTE_LENGTH, NULL
-
 # Minute in UTC (2026-01-31T23:59), merchant category and transaction type, all as they stand in COPY's text.
 Key = tuple[str, str, str]
 HIGH_RISK = 0.8
@@ -45,19 +43,6 @@ risk_sum=80, high_risk_count=1)}
         key: Stat(int(count), int(total), int(low), int(high), round(risk * 100), int(high_risks))
         for key, (count, total, low, high, risk, high_risks) in groups.items()
     }
-
-
-def columns_of_lines(lines: Iterable[str]) -> tuple[list[Key], list[float], list[float | None]]:
-    """What `aggregate` takes, of COPY lines."""
-    keys: list[Key] = []
-    amounts: list[float] = []
-    risk_scores: list[float | None] = []
-    for line in lines:
-        time, _, _, transaction_type, amount, category, _, _, risk_score, _ = line.split("\t", 9)
-        keys.append((time[:MINUTE_LENGTH], category, transaction_type))
-        amounts.append(float(amount))
-        risk_scores.append(None if risk_score == NULL else float(risk_score))
-    return keys, amounts, risk_scores
 
 
 def merge(stats: Stats, more: Stats) -> None:

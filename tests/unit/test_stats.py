@@ -6,7 +6,8 @@ from decimal import Decimal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lambda_app.core.stats import Stats, aggregate, columns_of_lines, merge
+from lambda_app.core.aggregates import Aggregates
+from lambda_app.core.stats import Stats, merge
 
 amounts = st.decimals("-9999999999.99", "9999999999.99", places=2) | st.decimals("-10", "10", places=2)
 scores = st.none() | st.decimals("0", "99.99", places=2) | st.sampled_from([Decimal("0.79"), Decimal("0.80")])
@@ -42,8 +43,8 @@ def one_by_one(of: list[tuple[str, str, Decimal, Decimal | None]]) -> Stats:
 def test_aggregates_are_exact_and_add_up(of: list[tuple[str, str, Decimal, Decimal | None]], cut: int) -> None:
     lines = [line(*row) for row in of]
 
-    stats = aggregate(*columns_of_lines(lines[:cut]))
-    merge(stats, aggregate(*columns_of_lines(lines[cut:])))
+    stats = Aggregates.of_lines(lines[:cut]).work_out()
+    merge(stats, Aggregates.of_lines(lines[cut:]).work_out())
 
     assert stats == one_by_one(of)
 
@@ -51,4 +52,4 @@ def test_aggregates_are_exact_and_add_up(of: list[tuple[str, str, Decimal, Decim
 def test_sum_of_many_large_amounts_is_exact() -> None:
     of = [("2026-06-15T12:00", "gas", Decimal("9999999999.99") - n * Decimal("0.01"), None) for n in range(20_000)]
 
-    assert aggregate(*columns_of_lines(line(*row) for row in of)) == one_by_one(of)
+    assert Aggregates.of_lines(line(*row) for row in of).work_out() == one_by_one(of)
