@@ -35,6 +35,8 @@ def receive_large_pieces() -> None:
 
 
 class Transport(KafkaTCPTransport):  # type: ignore[misc]
+    """A connection of kafka-python that takes large pieces from its socket."""
+
     def _sock_recv(self) -> tuple[bytes, Exception | None]:
         try:
             data = self._sock.recv(_RECEIVE_BYTES)
