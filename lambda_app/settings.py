@@ -26,7 +26,7 @@ FETCH_BYTES = 8 * 1024 * 1024
 # While records flow, Kafka answers when it has so much for us, or after this time: a larger time means fewer and larger
 # chunks, and later rows. In silence it answers at the first record, or after the longer time.
 FETCH_FLOW_BYTES = 4096
-FETCH_FLOW_SECONDS = 0.2
+FETCH_FLOW_SECONDS = 0.23
 FETCH_SILENCE_SECONDS = 1.0
 # Kafka's copy of the offsets is for people (kafka-consumer-groups); nobody reads it back.
 KAFKA_COMMIT_SECONDS = 5.0

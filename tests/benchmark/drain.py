@@ -80,7 +80,7 @@ def drain_anew(
 ) -> Drain:
     """A drain into an empty database."""
     with platform.database() as database:
-        return drain(platform, database, workers, changes, cores, topic, command, messages)
+        return drain(platform, database, workers, changes, cores, topic, command, messages=messages)
 
 
 def drain(
