@@ -8,6 +8,7 @@ import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import CorruptRecordError
 from kafka.net import manager
+from kafka.net.transport import KafkaTCPTransport
 from kafka.record.default_records import DefaultRecordBatch, DefaultRecordBatchBuilder
 from servers import KafkaServer, wait_until
 
@@ -26,8 +27,8 @@ def read_both(kafka: KafkaServer, topic: str, starts: dict[int, int] | None = No
 
 def _read(kafka: KafkaServer, topic: str, starts: dict[int, int] | None, by_batch: bool) -> list[Any]:
     with pytest.MonkeyPatch.context() as patch:
-        # For this consumer alone.
-        patch.setattr(manager, "KafkaTCPTransport", manager.KafkaTCPTransport)
+        # For this consumer alone, and as if none before had asked for more.
+        patch.setattr(manager, "KafkaTCPTransport", KafkaTCPTransport)
         if by_batch:
             inlet.receive_large_pieces()
         return _read_all(kafka, topic, starts, by_batch)
