@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-# The start of a minute in UTC: 2026-01-31T23.
+# What a minute begins with, its hour in UTC: 2026-01-31T23.
 _HOUR_LENGTH = 13
 _REMEMBERED_HOURS = 100_000
 
