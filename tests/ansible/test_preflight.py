@@ -6,21 +6,20 @@ import subprocess
 from pathlib import Path
 
 import pytest
-import yaml
 
 PROJECT = Path(__file__).parents[2]
-LIMITS = yaml.safe_load(PROJECT.joinpath("inventory/group_vars/all/limits.yml").read_text())["component_limits"]
 PLAYBOOK = """
 - hosts: localhost
   gather_facts: false
+  roles: [platform]
   tasks:
     - ansible.builtin.include_role: {name: "{{ item[0] }}", tasks_from: "{{ item[1] }}"}
       loop: [[preflight, inventory], [kafka, preflight], [lambda_app, preflight], [pgadmin, preflight]]
 """
 
 
-def limits(component: str, **limit: str) -> dict[str, object]:
-    return {"component_limits": LIMITS | {component: LIMITS.get(component, {}) | limit}}
+def override(component: str, **limit: object) -> dict[str, object]:
+    return {"component_overrides": {component: limit}}
 
 
 def run(tmp_path: Path, variables: dict[str, object]) -> subprocess.CompletedProcess[str]:
@@ -48,16 +47,21 @@ def test_preflight_takes_the_inventory_as_it_is(tmp_path: Path, variables: dict[
     ("variables", "sentence"),
     [
         (
-            limits("kafka", cpu_quota="4 cores"),
-            "component_limits.kafka is {'cpu_quota': '4 cores', 'memory_max': '2G'}: cpu_quota must be",
+            override("kafka", cpu_quota="4 cores"),
+            "The limits of kafka are 4 cores and 2G: cpu_quota must be a percentage such as 400% and memory_max a size",
         ),
-        (limits("lambda-csv-batch", memory_max="1 gig"), "component_limits.lambda-csv-batch is"),
-        (limits("kafka", cpu_quota="0%"), "component_limits.kafka is"),
+        (override("lambda-csv-batch", memory_max="1 gig"), "The limits of lambda-csv-batch are 25% and 1 gig"),
+        (override("kafka", cpu_quota="0%"), "The limits of kafka are 0% and 2G"),
+        # A helper that gets one limit needs the other.
+        (override("lambda-verify", memory_max="1G"), "The limits of lambda-verify are none and 1G"),
         (
-            limits("zookeeper", cpu_quota="10%", memory_max="1G"),
-            "component_limits.zookeeper is unknown: the components are kafka,",
+            override("zookeeper", cpu_quota="10%"),
+            "component_overrides.zookeeper is {'cpu_quota': '10%'}: an inventory may set cpu_quota and memory_max",
         ),
-        ({"component_limits": {k: v for k, v in LIMITS.items() if k != "kafka"}}, "component_limits.kafka is missing"),
+        (
+            override("kafka", unit="other.service"),
+            "component_overrides.kafka is {'unit': 'other.service'}: an inventory",
+        ),
         (
             {"pgadmin_port": 9092},
             "kafka_port, kafka_controller_port, postgres_port and pgadmin_port are 9092, 9093, 5432, 9092",

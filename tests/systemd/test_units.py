@@ -12,10 +12,9 @@ import yaml
 PROJECT = Path(__file__).parents[2]
 UNITS = sorted(PROJECT.joinpath("systemd").iterdir())
 SERVICES = [unit for unit in UNITS if unit.suffix == ".service"]
-COMPONENTS = yaml.safe_load(PROJECT.joinpath("roles/common/vars/main.yml").read_text())["__common_components"]
-LIMITS = yaml.safe_load(PROJECT.joinpath("inventory/group_vars/all/limits.yml").read_text())["component_limits"]
-# Debian's own unit, which gets drop-ins.
-OURS = {name: part for name, part in COMPONENTS.items() if name != "lambda-postgres"}
+TABLE = yaml.safe_load(PROJECT.joinpath("roles/platform/vars/main/components.yml").read_text())["component_table"]
+# Those that run something, without Debian's own unit, which gets drop-ins.
+OURS = {name: row for name, row in TABLE.items() if "slice" in row and name != "lambda-postgres"}
 POSTGRES_DROP_IN = PROJECT / "roles/postgres/files/20-platform.conf"
 MAX_EXPOSURE = {"kafka.service": 3.0}
 
@@ -77,10 +76,6 @@ def test_service_is_hardened(unit: Path) -> None:
 
     assert exposure
     assert float(exposure[1]) <= MAX_EXPOSURE.get(unit.name, 2.0)
-
-
-def test_components_are_those_of_the_limits_table() -> None:
-    assert set(COMPONENTS) == set(LIMITS)
 
 
 @pytest.mark.parametrize("component", OURS)
