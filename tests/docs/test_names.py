@@ -52,9 +52,18 @@ def missing_names(text: str) -> list[str]:
     ]
 
 
+def unreleased(changelog: str) -> str:
+    """The changelog's newest section: what an earlier release had may be gone by now."""
+    return changelog.partition("\n## ")[2].partition("\n## ")[0]
+
+
 @pytest.mark.parametrize("document", documents())
 def test_document_names_files_that_exist(document: str) -> None:
-    assert missing_names(PROJECT.joinpath(document).read_text()) == []
+    text = PROJECT.joinpath(document).read_text()
+    if document == "CHANGELOG.md":
+        text = unreleased(text)
+
+    assert missing_names(text) == []
 
 
 def test_a_file_that_does_not_exist_is_found() -> None:
