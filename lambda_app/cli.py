@@ -10,8 +10,9 @@ import sys
 
 import click
 
-from lambda_app import logs, settings
+from lambda_app import settings
 from lambda_app.errors import LambdaError
+from lambda_app.host import logs
 from lambda_app.settings import Settings
 
 logger = logging.getLogger(__name__)

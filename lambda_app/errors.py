@@ -56,3 +56,11 @@ class InvalidFile(LambdaError):
 
 class PartitionLost(LambdaError):
     """Another consumer has moved this partition's offset: what we hold of it is void."""
+
+
+class PositionVoid(LambdaError):
+    """The broker no longer has what we want to read next: positions must be worked out again."""
+
+
+class RecordRefused(LambdaError):
+    """Kafka does not take this record, whatever the others."""

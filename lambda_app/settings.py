@@ -1,8 +1,6 @@
 """Every default, with its unit, and the settings all subcommands share."""
 
-import os
 from dataclasses import dataclass
-from pathlib import Path
 
 KAFKA_BOOTSTRAP_SERVERS = "localhost:9092"
 KAFKA_TOPIC = "transactions"
@@ -104,15 +102,3 @@ class Settings:
     kafka_ca_file: str | None = None
     # How messages are read: "batches" (quick, below kafka-python's public API) or "records" (by it alone).
     kafka_api: str = "batches"
-
-
-def credential_path(name: str) -> Path | None:
-    """The file of a credential (systemd's LoadCredential=), None when it was not given to this process."""
-    directory = os.environ.get("CREDENTIALS_DIRECTORY")
-    path = Path(directory, name) if directory else None
-    return path if path and path.is_file() else None
-
-
-def batch_directory() -> Path:
-    """Where the batch keeps its files (systemd's StateDirectory=)."""
-    return Path(os.environ.get("STATE_DIRECTORY", "/var/lib/lambda/batch"))

@@ -8,10 +8,14 @@ from typing import Any
 
 import click
 
-from lambda_app import batch as jobs
-from lambda_app import settings, terminal
-from lambda_app.clock import SystemClock
-from lambda_app.terminal import Column, Styled
+from lambda_app import settings
+from lambda_app.batch import planner
+from lambda_app.batch.connection import connect_patiently
+from lambda_app.batch.runner import BatchRun
+from lambda_app.host import terminal
+from lambda_app.host.clock import SystemClock
+from lambda_app.host.environment import batch_directory
+from lambda_app.host.terminal import Column, Styled
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +45,7 @@ STATUS_STYLES = {"completed": "green", "failed": "red", "running": "yellow"}
 directory_option = click.option(
     "--directory",
     type=click.Path(file_okay=False, path_type=Path),
-    default=settings.batch_directory,
+    default=batch_directory,
     show_default="$STATE_DIRECTORY",
     help="Where inbox/, done/, failed/ and generated/ are.",
 )
@@ -73,11 +77,11 @@ def schedule(day: datetime | None, quiet_seconds: float, directory: Path) -> Non
     next call.
     """
     clock = SystemClock()
-    with closing(jobs.connect_patiently(clock)) as connection:
+    with closing(connect_patiently(clock)) as connection:
         if day is None:
-            registered = jobs.schedule(connection, directory, clock, quiet_seconds)
+            registered = planner.schedule(connection, directory, clock, quiet_seconds)
         else:
-            job_id = jobs.schedule_date(connection, day.date())
+            job_id = planner.schedule_date(connection, day.date())
             registered = [job_id] if job_id else []
     for job_id in registered:
         logger.info("%s is pending", job_id, extra={"job_id": job_id})
@@ -92,7 +96,7 @@ def run(directory: Path) -> None:
 
     Exit status 75: a job failed and is to be tried again, three times within two hours; 1: a job was given up.
     """
-    jobs.BatchRun(directory, SystemClock()).run()
+    BatchRun(directory, SystemClock()).run()
 
 
 @batch.command("list")
@@ -100,8 +104,8 @@ def run(directory: Path) -> None:
 @terminal.json_option
 def list_command(limit: int, as_json: bool) -> None:
     """Show the newest jobs."""
-    with closing(jobs.connect_patiently(SystemClock())) as connection:
-        rows = [dict(zip(JOB_KEYS, row, strict=True)) for row in jobs.list_jobs(connection, limit)]
+    with closing(connect_patiently(SystemClock())) as connection:
+        rows = [dict(zip(JOB_KEYS, row, strict=True)) for row in planner.list_jobs(connection, limit)]
     if as_json:
         terminal.say_json({"jobs": rows})
     else:

@@ -4,7 +4,7 @@ import click
 
 from lambda_app import settings
 from lambda_app.settings import Settings
-from lambda_app.supervisor import Supervisor
+from lambda_app.stream.supervisor import Supervisor
 
 
 @click.command()

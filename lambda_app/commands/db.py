@@ -4,10 +4,12 @@ import logging
 
 import click
 
-from lambda_app import maintenance, migrations, settings, terminal
-from lambda_app.clock import Clock, SystemClock
+from lambda_app import settings
 from lambda_app.core.backoff import Backoff
 from lambda_app.errors import RetryableError
+from lambda_app.host import terminal
+from lambda_app.host.clock import Clock, SystemClock
+from lambda_app.operate import maintenance, migrations
 
 logger = logging.getLogger(__name__)
 

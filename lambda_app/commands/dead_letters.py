@@ -10,12 +10,19 @@ from typing import Any
 
 import click
 
-from lambda_app import dead_letters as letters
-from lambda_app import terminal
-from lambda_app.clock import SystemClock
-from lambda_app.core.dead_letters import readable
-from lambda_app.dead_letters import Filters, Retry
-from lambda_app.terminal import Column
+from lambda_app.core.operate.letter_text import readable
+from lambda_app.host import terminal
+from lambda_app.host.clock import SystemClock
+from lambda_app.host.terminal import Column
+from lambda_app.operate.dead_letters import (
+    Filters,
+    count_by_reason,
+    list_letters,
+    mark_discarded,
+    select_open,
+    show_letter,
+)
+from lambda_app.operate.retry import Retry
 
 logger = logging.getLogger(__name__)
 
@@ -95,7 +102,7 @@ def dead_letters() -> None:
 @terminal.json_option
 def list_command(filters: Filters, limit: int, resolved: bool, by_reason: bool, as_json: bool) -> None:
     """Show the newest dead letters that are open, or those with these IDs."""
-    look, keys = (letters.count_by_reason, REASON_KEYS) if by_reason else (letters.list_letters, LETTER_KEYS)
+    look, keys = (count_by_reason, REASON_KEYS) if by_reason else (list_letters, LETTER_KEYS)
     count, found = look(filters, limit, resolved)
     rows = [dict(zip(keys, row, strict=True)) for row in found]
     if as_json:
@@ -114,7 +121,7 @@ def list_command(filters: Filters, limit: int, resolved: bool, by_reason: bool, 
 @terminal.json_option
 def show(letter_id: int, as_json: bool) -> None:
     """Show everything about a dead letter: what it holds as text, or as a hex dump when it is none."""
-    letter = dict(zip(SHOWN_KEYS, letters.show_letter(letter_id), strict=True))
+    letter = dict(zip(SHOWN_KEYS, show_letter(letter_id), strict=True))
     stored = letter.pop("raw")
     raw = None if stored is None else bytes(stored)
     if as_json:
@@ -150,7 +157,7 @@ def retry(filters: Filters, all_open: bool) -> None:
     _require_a_choice(filters, all_open)
     clock = SystemClock()
     started = clock.monotonic()
-    selection = letters.select_open(filters)
+    selection = select_open(filters)
     run = Retry(selection, clock)
     with terminal.progress() as progress:
         task = progress.add_task("dead letters", total=selection.count)
@@ -168,12 +175,12 @@ def retry(filters: Filters, all_open: bool) -> None:
 def discard(filters: Filters, all_open: bool, yes: bool) -> None:
     """Mark dead letters as discarded: they stay in the table, and no retry takes them."""
     _require_a_choice(filters, all_open)
-    selection = letters.select_open(filters)
+    selection = select_open(filters)
     if selection.count and not yes:
         if not sys.stdin.isatty():
             raise click.UsageError(f"{selection.count:,} would be discarded, and nobody can be asked: give --yes.")
         click.confirm(f"Discard {selection.count:,} dead letters?", abort=True)
-    count = letters.discard(selection)
+    count = mark_discarded(selection)
     logger.info("Discarded %d dead letters", count, extra={"discarded": count})
 
 

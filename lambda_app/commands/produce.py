@@ -6,11 +6,12 @@ from types import FrameType
 
 import click
 
-from lambda_app import notify, settings, terminal
-from lambda_app.clock import SystemClock
+from lambda_app import settings
 from lambda_app.errors import LambdaError
-from lambda_app.producer import Producer
+from lambda_app.host import notify, terminal
+from lambda_app.host.clock import SystemClock
 from lambda_app.settings import Settings
+from lambda_app.stream.producer import Producer
 
 logger = logging.getLogger(__name__)
 

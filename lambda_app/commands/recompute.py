@@ -5,10 +5,10 @@ from datetime import date, datetime
 
 import click
 
-from lambda_app import recompute as layer
-from lambda_app import terminal
-from lambda_app.batch import connect_patiently
-from lambda_app.clock import SystemClock
+from lambda_app.batch.connection import connect_patiently
+from lambda_app.host import terminal
+from lambda_app.host.clock import SystemClock
+from lambda_app.layers.recompute import all_days, dirty_days, recompute_days
 
 
 @click.command()
@@ -24,10 +24,10 @@ def recompute(day: tuple[datetime, ...], all_days: bool) -> None:
     days = [each.date() for each in day] or _days(all_days)
     with terminal.progress() as progress:
         task = progress.add_task("days", total=len(days))
-        for recomputed in layer.recompute_days(days, SystemClock()):
+        for recomputed in recompute_days(days, SystemClock()):
             progress.update(task, advance=1, description=str(recomputed.day))
 
 
-def _days(all_days: bool) -> list[date]:
+def _days(of_all: bool) -> list[date]:
     with closing(connect_patiently(SystemClock())) as connection:
-        return layer.all_days(connection) if all_days else layer.dirty_days(connection)
+        return all_days(connection) if of_all else dirty_days(connection)

@@ -5,9 +5,8 @@ from dataclasses import asdict
 
 import click
 
-from lambda_app import terminal
-from lambda_app.clock import SystemClock
-from lambda_app.core.health import (
+from lambda_app.core.batch.inbox_entries import inbox_note, left_waiting, not_taken
+from lambda_app.core.operate.health import (
     COMPONENTS,
     HELPERS,
     TARGET,
@@ -17,10 +16,11 @@ from lambda_app.core.health import (
     is_absent,
     reasons_for_concern,
 )
-from lambda_app.core.inbox_entries import inbox_note, left_waiting, not_taken
-from lambda_app.health import gather_facts
+from lambda_app.host import terminal
+from lambda_app.host.clock import SystemClock
+from lambda_app.host.terminal import Column, Styled
+from lambda_app.operate.status import gather_facts
 from lambda_app.settings import Settings
-from lambda_app.terminal import Column, Styled
 
 COLUMNS = (
     Column("component"),

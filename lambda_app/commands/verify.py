@@ -5,12 +5,12 @@ from dataclasses import asdict
 
 import click
 
-from lambda_app import terminal
-from lambda_app import verify as audit
-from lambda_app.clock import SystemClock
-from lambda_app.core.audit import Check
+from lambda_app.core.operate.checks import Check
+from lambda_app.host import terminal
+from lambda_app.host.clock import SystemClock
+from lambda_app.host.terminal import Column, Styled
+from lambda_app.operate import audit
 from lambda_app.settings import Settings
-from lambda_app.terminal import Column, Styled
 
 # Before each example of a difference.
 EXAMPLE_BREAK = "\n    "

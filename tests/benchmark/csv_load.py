@@ -12,9 +12,9 @@ import psycopg2
 from program import COMMAND, Program
 from servers import REPOSITORY
 
-from lambda_app.batch_files import COLUMNS, csv_values
-from lambda_app.core.generator import TransactionGenerator, draw_pools
-from lambda_app.core.identifiers import TransactionIds
+from lambda_app.batch.files import COLUMNS, csv_values
+from lambda_app.core.transaction.generator import TransactionGenerator, draw_pools
+from lambda_app.core.transaction.identifiers import TransactionIds
 from tests.benchmark.figures import PAIRS, Figure, figure, ratio
 from tests.benchmark.platform_under_test import PlatformUnderTest
 from tests.benchmark.processes import Sampler

@@ -13,7 +13,7 @@ from consumer_process import ConsumerProcess
 from program import COMMAND
 from servers import wait_until
 
-from lambda_app.core.copy_text import COLUMNS
+from lambda_app.core.transaction.copy_text import COLUMNS
 from tests.benchmark.figures import PAIRS, Figure, figure, ratio
 from tests.benchmark.platform_under_test import PlatformUnderTest, consumed, fill_topic
 from tests.benchmark.processes import Sampler, tree

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
-from lambda_app.core.schedule import day_bounds
+from lambda_app.core.transaction.days import day_bounds
 from tests.benchmark.drain import MESSAGES, drain, drain_anew
 from tests.benchmark.figures import PAIRS, Figure, figure, ratio
 from tests.benchmark.platform_under_test import PlatformUnderTest, fill_topic

@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from program import Program
 
-from lambda_app.core.schedule import day_bounds
+from lambda_app.core.transaction.days import day_bounds
 from tests.benchmark.csv_load import load, write
 from tests.benchmark.drain import drain_anew
 from tests.benchmark.figures import Figure

@@ -10,8 +10,8 @@ from importlib import resources
 
 import psycopg2
 
-from lambda_app.core.schedule import day_bounds
-from lambda_app.database import queries
+from lambda_app.core.transaction.days import day_bounds
+from lambda_app.database.queries import queries
 from tests.benchmark.figures import Figure
 from tests.benchmark.platform_under_test import PlatformUnderTest
 from tests.benchmark.serving import VIEWS

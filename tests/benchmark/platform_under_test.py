@@ -15,9 +15,9 @@ from consumer_process import ConsumerProcess
 from program import COMMAND
 from servers import KafkaServer, PostgresServer, directory
 
-from lambda_app.core.generator import TransactionGenerator, draw_pools, render_message
-from lambda_app.core.identifiers import TransactionIds
-from lambda_app.outlet import Outlet
+from lambda_app.broker.sending import Outlet
+from lambda_app.core.transaction.generator import TransactionGenerator, draw_pools, render_message
+from lambda_app.core.transaction.identifiers import TransactionIds
 from lambda_app.settings import Settings
 from tests.benchmark.as_deployed import (
     initdb_options,

@@ -7,10 +7,10 @@ from datetime import UTC, date
 
 import pytest
 
-from lambda_app.clock import SystemClock
-from lambda_app.core.schedule import day_bounds
-from lambda_app.database import queries
-from lambda_app.recompute import recompute_days
+from lambda_app.core.transaction.days import day_bounds
+from lambda_app.database.queries import queries
+from lambda_app.host.clock import SystemClock
+from lambda_app.layers.recompute import recompute_days
 from tests.benchmark.figures import PAIRS, Figure, figure, ratio
 from tests.benchmark.platform_under_test import PlatformUnderTest
 from tests.benchmark.synthetic import fill_speed_stats, fill_transactions

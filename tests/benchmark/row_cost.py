@@ -8,10 +8,10 @@ from datetime import UTC, date, datetime
 
 import psycopg2
 
-from lambda_app.core.bulk import encode_messages
-from lambda_app.core.copy_text import COLUMNS
-from lambda_app.core.generator import TransactionGenerator, draw_pools, render_message
-from lambda_app.core.identifiers import TransactionIds
+from lambda_app.core.transaction.copy_text import COLUMNS
+from lambda_app.core.transaction.generator import TransactionGenerator, draw_pools, render_message
+from lambda_app.core.transaction.identifiers import TransactionIds
+from lambda_app.core.transaction.message_bulk import encode_messages
 from lambda_app.settings import CHUNK_RECORDS
 from tests.benchmark.figures import PAIRS, Figure, figure, ratio
 from tests.benchmark.platform_under_test import PlatformUnderTest

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 import psycopg2
 
-from lambda_app.core.schedule import day_bounds
-from lambda_app.database import queries
+from lambda_app.core.transaction.days import day_bounds
+from lambda_app.database.queries import queries
 from tests.benchmark.figures import Figure
 from tests.benchmark.platform_under_test import PARTITIONS, PlatformUnderTest
 from tests.benchmark.synthetic import fill_batch_stats, fill_speed_stats, fill_transactions

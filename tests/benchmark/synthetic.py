@@ -4,7 +4,7 @@ from datetime import date, datetime
 
 import psycopg2
 
-from lambda_app.core.generator import ACCOUNTS, CATEGORIES, TRANSACTION_TYPES
+from lambda_app.core.transaction.generator import ACCOUNTS, CATEGORIES, TRANSACTION_TYPES
 
 # Evenly spread over the period, in the order of the key. A high risk is one in fifty, most of the types are purchases.
 TRANSACTIONS = """

@@ -4,9 +4,9 @@ python -m tests.benchmark.without_aggregates consume
 """
 
 from lambda_app import cli
-from lambda_app.core.aggregates import Aggregates, Columns
-from lambda_app.core.stats import Key, Stat
-from lambda_app.speed_layer import SpeedLayer
+from lambda_app.core.transaction.aggregates import Aggregates, Columns
+from lambda_app.core.transaction.stats import Key, Stat
+from lambda_app.layers.speed_layer import SpeedLayer
 
 _NOTHING = Stat(0, 0, 0, 0, 0, 0)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from servers import KafkaServer, PostgresServer, directory
 
-from lambda_app import migrations
+from lambda_app.operate import migrations
 
 _numbers = itertools.count(1)
 

@@ -10,17 +10,20 @@ from uuid import UUID
 from interleaving import Actor, Fault, TurnClock
 from layers_model import Fate, Message, Model, Place, Row
 
-from lambda_app import database as db
-from lambda_app import storage
-from lambda_app.chunk import Chunk
-from lambda_app.core.copy_text import encode_row
-from lambda_app.core.message import Transaction
-from lambda_app.core.rows import Rows
-from lambda_app.core.run import Run
+from lambda_app.core.stream.chunk import Chunk
+from lambda_app.core.stream.run import Run
+from lambda_app.core.transaction.copy_text import encode_row
+from lambda_app.core.transaction.message import Transaction
+from lambda_app.core.transaction.outcome import DeadLetter
+from lambda_app.core.transaction.rows import Rows
+from lambda_app.database.connection import BATCH, connect, transaction
+from lambda_app.database.queries import fetch_all, queries
 from lambda_app.errors import DatabaseUnavailable, PartitionLost
-from lambda_app.recompute import dirty_days, recompute_days, recompute_uncounted
-from lambda_app.storage import BATCH_SHARD, DeadLetter, Store
-from lambda_app.writer import Stored, Writer
+from lambda_app.layers.day_tables import ensure_partitions
+from lambda_app.layers.dead_letters import record_dead_letters
+from lambda_app.layers.recompute import dirty_days, recompute_days, recompute_uncounted
+from lambda_app.layers.store import BATCH_SHARD, Store
+from lambda_app.stream.writer import Stored, Writer
 
 TOPIC, TOPIC_ID = "transactions", UUID(int=1)
 # Stands for the line of a file that conflicts with what is stored.
@@ -149,12 +152,12 @@ class LoadActor(PlatformActor):
         self.letters = [(None, None, f"{self.job_id}.csv", line, raw) for line, raw in enumerate(rejected)]
 
     def work(self) -> None:
-        with closing(db.connect(db.BATCH)) as connection:
+        with closing(connect(BATCH)) as connection:
             store = Store(connection, BATCH_SHARD)
             pieces = [Rows.of([_line(row) for row in piece]) for piece in self.pieces]
             for piece in pieces:
-                with db.transaction(connection):
-                    storage.ensure_partitions(connection, store.days.of(piece.minutes()))
+                with transaction(connection):
+                    ensure_partitions(connection, store.days.of(piece.minutes()))
             with store.transaction():
                 loaded = duplicate = first = 0
                 conflicts = []
@@ -166,11 +169,11 @@ class LoadActor(PlatformActor):
                     first += sum(map(len, chunk))
                 letters = [DeadLetter("bad", raw, file=file, line=line) for _, _, file, line, raw in self.letters]
                 letters += [DeadLetter("a conflict", CONFLICT, file=f"{self.job_id}.csv", line=n) for n in conflicts]
-                storage.record_dead_letters(connection, letters)
+                record_dead_letters(connection, letters)
                 counts = {"rows_read": 0, "rows_loaded": loaded, "rows_duplicate": duplicate}
                 counts["rows_rejected"] = len(conflicts)
                 ended = {"id": self.id, "header": [], "delimiter": ","}
-                db.fetch_all(connection, db.queries("batch")["complete_job"], {**ended, **counts})
+                fetch_all(connection, queries("batch")["complete_job"], {**ended, **counts})
 
     def is_committed(self) -> bool:
         return self.world.query(f"SELECT status FROM lambda.batch_jobs WHERE id = {self.id}") == [("completed",)]
@@ -200,7 +203,7 @@ class RecomputeActor(PlatformActor):
 
     def work(self) -> None:
         if self.is_night:
-            with closing(db.connect(db.BATCH)) as connection:
+            with closing(connect(BATCH)) as connection:
                 # The newest day is still open.
                 self.days = dirty_days(connection)[:-1]
         recomputed = [each.day for each in recompute_days(self.days, TurnClock())]

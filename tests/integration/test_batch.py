@@ -14,11 +14,12 @@ from program import Program, run_program
 from servers import REPOSITORY, wait_until
 from trap import trapped
 
-from lambda_app import batch, batch_files
-from lambda_app import database as db
-from lambda_app.clock import SystemClock
+from lambda_app.batch import files, runner
+from lambda_app.batch.runner import BatchRun
+from lambda_app.database.connection import BATCH, connect
 from lambda_app.errors import InvalidFile
-from lambda_app.storage import BATCH_SHARD, Store
+from lambda_app.host.clock import SystemClock
+from lambda_app.layers.store import BATCH_SHARD, Store
 
 ROWS = 10_000
 
@@ -95,13 +96,13 @@ def test_killed_run_leaves_all_or_nothing_and_the_next_finishes(database, enviro
 @pytest.mark.parametrize(
     ("point", "status", "rows"),
     [
-        ("batch write_generated_file before", "running", 0),
-        ("batch write_generated_file after", "running", 0),
-        ("storage Partitions.ensure after", "running", 0),
-        ("storage copy_parts after", "running", 0),
-        ("batch load_file after", "running", 0),
+        ("batch.runner write_generated_file before", "running", 0),
+        ("batch.runner write_generated_file after", "running", 0),
+        ("layers.day_tables Partitions.ensure after", "running", 0),
+        ("layers.store copy_parts after", "running", 0),
+        ("batch.runner load_file after", "running", 0),
         # Committed, and not yet said.
-        ("batch _log_completion before", "completed", ROWS),
+        ("batch.runner _log_completion before", "completed", ROWS),
     ],
 )
 def test_run_killed_at_each_point_is_finished_by_the_next(database, environment, point, status, rows):
@@ -186,7 +187,7 @@ def test_two_runs_at_once_do_each_job_once(database, environment):
 
 def test_outage_of_postgres_counts_as_no_attempt(database, environment, tmp_path, monkeypatch):
     run_program(environment, "batch", "schedule")
-    load_file, calls = batch.load_file, []
+    load_file, calls = runner.load_file, []
 
     def broken_off_once(*arguments):
         counts = load_file(*arguments)
@@ -195,9 +196,9 @@ def test_outage_of_postgres_counts_as_no_attempt(database, environment, tmp_path
             database.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'lambda_batch'")
         return counts
 
-    monkeypatch.setattr(batch, "load_file", broken_off_once)
+    monkeypatch.setattr(runner, "load_file", broken_off_once)
 
-    batch.BatchRun(tmp_path, SystemClock()).run()
+    BatchRun(tmp_path, SystemClock()).run()
 
     assert len(calls) == 2
     assert [row[1:] for row in jobs(database)] == [("completed", 1, ROWS)]
@@ -217,11 +218,11 @@ def test_bad_lines_become_dead_letters_by_number_and_good_ones_are_stored(databa
     )
 
     with (
-        closing(db.connect(db.BATCH)) as connection,
-        closing(db.connect(db.BATCH)) as maker,
+        closing(connect(BATCH)) as connection,
+        closing(connect(BATCH)) as maker,
         (store := Store(connection, BATCH_SHARD)).transaction(),
     ):
-        counts = batch_files.load_file(store, maker, path, "input.csv", "BAT00001", datetime(2026, 11, 24, tzinfo=UTC))
+        counts = files.load_file(store, maker, path, "input.csv", "BAT00001", datetime(2026, 11, 24, tzinfo=UTC))
 
     assert (counts.read, counts.loaded, counts.duplicate, counts.rejected) == (6, 2, 0, 4)
     assert database.query("SELECT transaction_id, location FROM lambda.transactions ORDER BY 1") == [
@@ -243,11 +244,11 @@ def test_file_without_a_needed_column_is_refused_as_a_whole(database, tmp_path):
     path.write_text("transaction_id,amount\nT1,12.30\n", encoding="utf-8")
 
     with (
-        closing(db.connect(db.BATCH)) as connection,
-        closing(db.connect(db.BATCH)) as maker,
+        closing(connect(BATCH)) as connection,
+        closing(connect(BATCH)) as maker,
         pytest.raises(InvalidFile, match="the header lacks account_id, transaction_type, event_time"),
     ):
-        batch_files.load_file(
+        files.load_file(
             Store(connection, BATCH_SHARD), maker, path, "input.csv", "BAT00001", datetime(2026, 11, 24, tzinfo=UTC)
         )
 

@@ -15,10 +15,10 @@ import pytest
 from conftest import Database
 from servers import POSTGRES_BIN, REPOSITORY, PostgresServer, free_port
 
-from lambda_app import database as db
-from lambda_app import migrations
-from lambda_app.database import Connection
+from lambda_app.database.connection import BATCH, READER, STREAM, Connection, connect, transaction
+from lambda_app.database.queries import fetch_all
 from lambda_app.errors import AccessRefused, DatabaseUnavailable, LambdaError
+from lambda_app.operate import migrations
 
 SCHEMA = REPOSITORY / "lambda_app/sql/schema.sql"
 
@@ -36,7 +36,7 @@ def run_migrate(environment: dict[str, str], *options: str) -> subprocess.Popen[
 
 @contextmanager
 def connected(service: str) -> Iterator[Connection]:
-    with closing(db.connect(service)) as connection:
+    with closing(connect(service)) as connection:
         yield connection
 
 
@@ -46,9 +46,9 @@ def test_migrate_makes_the_schema_and_changes_nothing_when_run_again(empty_datab
 
     assert all(applied for _, applied in migrations.list_migrations())
     # Plain names work for everyone.
-    with connected(db.READER) as connection:
-        assert db.fetch_all(connection, "SELECT * FROM transactions") == []
-        assert db.fetch_all(connection, "SELECT * FROM transaction_stats") == []
+    with connected(READER) as connection:
+        assert fetch_all(connection, "SELECT * FROM transactions") == []
+        assert fetch_all(connection, "SELECT * FROM transaction_stats") == []
 
 
 def test_migrate_lets_programs_use_temporary_tables_and_people_not(empty_database: Database) -> None:
@@ -213,9 +213,9 @@ def test_role_has_its_rights_and_no_more(database: Database, role: str, rights: 
 
 
 def test_partition_has_the_rights_of_its_table(database: Database) -> None:
-    with connected(db.STREAM) as connection, db.transaction(connection):
-        assert db.fetch_all(connection, "SELECT ensure_partition('2026-06-15')") == [(True,)]
-        assert db.fetch_all(connection, "SELECT ensure_partition('2026-06-15')") == [(False,)]
+    with connected(STREAM) as connection, transaction(connection):
+        assert fetch_all(connection, "SELECT ensure_partition('2026-06-15')") == [(True,)]
+        assert fetch_all(connection, "SELECT ensure_partition('2026-06-15')") == [(False,)]
 
     for role, right in [("lambda_stream", "INSERT"), ("lambda_batch", "INSERT"), ("lambda_reader", "SELECT")]:
         assert database.value(f"SELECT has_table_privilege('{role}', 'lambda.transactions_20260615', '{right}')")
@@ -227,8 +227,8 @@ def test_partition_has_the_rights_of_its_table(database: Database) -> None:
 
 @pytest.mark.parametrize("day", ["1999-12-30", "2999-01-01", "infinity"])
 def test_partition_of_an_impossible_day_is_refused(database: Database, day: str) -> None:
-    with connected(db.STREAM) as connection, pytest.raises(psycopg2.errors.CheckViolation, match="no partition for"):
-        db.fetch_all(connection, f"SELECT ensure_partition('{day}')")
+    with connected(STREAM) as connection, pytest.raises(psycopg2.errors.CheckViolation, match="no partition for"):
+        fetch_all(connection, f"SELECT ensure_partition('{day}')")
 
 
 def test_partition_is_cut_at_midnight_of_the_database_not_of_the_session(
@@ -254,22 +254,22 @@ def test_partition_appears_while_a_writer_holds_its_transaction_open(database: D
         "INSERT INTO transactions (transaction_id, account_id, transaction_type, amount, event_time, ingestion_type)"
         " VALUES ('T1', 'A1', 'refund', 1, '2026-06-15 12:00+00', 'STREAM')"
     )
-    with connected(db.STREAM) as writer, connected(db.BATCH) as other, db.transaction(writer):
-        db.fetch_all(writer, "SELECT ensure_partition('2026-06-15')")
+    with connected(STREAM) as writer, connected(BATCH) as other, transaction(writer):
+        fetch_all(writer, "SELECT ensure_partition('2026-06-15')")
         writer.commit()
-        db.fetch_all(writer, insert)
+        fetch_all(writer, insert)
 
-        with db.transaction(other):
-            db.fetch_all(other, "SET LOCAL lock_timeout = '2s'")
-            assert db.fetch_all(other, "SELECT ensure_partition('2026-06-16')") == [(True,)]
+        with transaction(other):
+            fetch_all(other, "SET LOCAL lock_timeout = '2s'")
+            assert fetch_all(other, "SELECT ensure_partition('2026-06-16')") == [(True,)]
 
     assert database.count("transactions") == 1
 
 
 def test_partition_is_made_once_when_many_want_it(database: Database) -> None:
     def make(_: int) -> bool:
-        with connected(db.STREAM) as connection, db.transaction(connection):
-            return bool(db.fetch_all(connection, "SELECT ensure_partition('2026-06-17')")[0][0])
+        with connected(STREAM) as connection, transaction(connection):
+            return bool(fetch_all(connection, "SELECT ensure_partition('2026-06-17')")[0][0])
 
     with ThreadPoolExecutor(8) as pool:
         made = list(pool.map(make, range(8)))
@@ -278,8 +278,8 @@ def test_partition_is_made_once_when_many_want_it(database: Database) -> None:
 
 
 def test_job_gets_its_name_from_its_number(database: Database) -> None:
-    with connected(db.BATCH) as connection, db.transaction(connection):
-        rows = db.fetch_all(
+    with connected(BATCH) as connection, transaction(connection):
+        rows = fetch_all(
             connection,
             "INSERT INTO batch_jobs (business_date, source) VALUES ('2026-06-15', 'a'), ('2026-06-16', 'a')"
             " RETURNING job_id, status, attempts",
@@ -287,7 +287,7 @@ def test_job_gets_its_name_from_its_number(database: Database) -> None:
 
         assert rows == [("BAT00001", "pending", 0), ("BAT00002", "pending", 0)]
         with pytest.raises(psycopg2.errors.UniqueViolation, match="batch_jobs_source_business_date_key"):
-            db.fetch_all(connection, "INSERT INTO batch_jobs (business_date, source) VALUES ('2026-06-15', 'a')")
+            fetch_all(connection, "INSERT INTO batch_jobs (business_date, source) VALUES ('2026-06-15', 'a')")
 
 
 def test_stats_view_combines_both_layers(database: Database) -> None:
@@ -317,19 +317,19 @@ def test_wrong_password_is_refused_and_absence_is_not(
     (tmp_path / "pgpass-stream").chmod(0o600)
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
     with pytest.raises(AccessRefused, match="password authentication failed"):
-        db.connect(db.STREAM)
+        connect(STREAM)
 
     nowhere = tmp_path / "pg_service.conf"
     nowhere.write_text(f"[lambda-stream]\nhost=127.0.0.1\nport={free_port()}\n", encoding="utf-8")
     monkeypatch.setenv("PGSERVICEFILE", str(nowhere))
     with pytest.raises(DatabaseUnavailable, match="PostgreSQL is away"):
-        db.connect(db.STREAM)
+        connect(STREAM)
 
 
 def test_missing_schema_is_said_with_its_remedy(empty_database: Database) -> None:
     with (
-        connected(db.STREAM) as connection,
+        connected(STREAM) as connection,
         pytest.raises(AccessRefused, match="run lambda-app db migrate"),
-        db.transaction(connection),
+        transaction(connection),
     ):
-        db.fetch_all(connection, "SELECT * FROM transactions")
+        fetch_all(connection, "SELECT * FROM transactions")

@@ -17,13 +17,17 @@ from recount import recount, served
 from servers import REPOSITORY
 from trap import trapped
 
-from lambda_app import database as db
-from lambda_app import dead_letters, settings
-from lambda_app.clock import Clock, SystemClock
-from lambda_app.core.bulk import encode_messages
-from lambda_app.dead_letters import Filters, Retry, select_open
-from lambda_app.recompute import recompute_days
-from lambda_app.storage import DeadLetter, Store, record_dead_letters
+from lambda_app import settings
+from lambda_app.core.transaction.message_bulk import encode_messages
+from lambda_app.core.transaction.outcome import DeadLetter
+from lambda_app.database.connection import STREAM, connect, transaction
+from lambda_app.host.clock import Clock, SystemClock
+from lambda_app.layers.dead_letters import record_dead_letters
+from lambda_app.layers.recompute import recompute_days
+from lambda_app.layers.store import Store
+from lambda_app.operate import retry
+from lambda_app.operate.dead_letters import Filters, list_letters, select_open
+from lambda_app.operate.retry import Retry
 
 COLUMNS = ["transaction_id", "account_id", "transaction_type", "amount", "event_time", "location"]
 
@@ -42,7 +46,7 @@ def record_lines(lines: Iterable[str], file: str = "day.csv", job_id: str | None
 
 
 def record(letters: list[DeadLetter]) -> None:
-    with closing(db.connect(db.STREAM)) as connection, db.transaction(connection):
+    with closing(connect(STREAM)) as connection, transaction(connection):
         record_dead_letters(connection, letters)
 
 
@@ -77,7 +81,7 @@ def found(database: Database) -> Callable[..., list[int]]:
     database.query("UPDATE lambda.dead_letters SET resolved_at = now(), resolution = 'discarded' WHERE id = 4")
 
     def find(resolved: bool = False, **filters: object) -> list[int]:
-        count, rows = dead_letters.list_letters(Filters(**filters), 10, resolved)  # type: ignore[arg-type]
+        count, rows = list_letters(Filters(**filters), 10, resolved)  # type: ignore[arg-type]
         assert count == len(rows)
         return [row[0] for row in rows]
 
@@ -257,12 +261,12 @@ def test_transaction_that_fails_as_a_whole_is_passed_by(database: Database, monk
 @pytest.mark.parametrize(
     ("point", "stored"),
     [
-        ("dead_letters encode_messages after", 0),
-        ("storage store_chunk after", 0),
-        ("dead_letters _resolve after", 0),
-        ("speed_layer upsert_stats after", 0),
+        ("operate.retry encode_messages after", 0),
+        ("layers.store store_chunk after", 0),
+        ("operate.retry _resolve after", 0),
+        ("layers.speed_layer upsert_stats after", 0),
         # Nothing of it is half done between two transactions.
-        ("dead_letters reason_kind before", 1),
+        ("operate.retry reason_kind before", 1),
     ],
 )
 def test_killed_retry_leaves_all_or_nothing_and_the_next_finishes(database: Database, point: str, stored: int) -> None:
@@ -287,7 +291,7 @@ def test_killed_retry_leaves_all_or_nothing_and_the_next_finishes(database: Data
 def test_retry_goes_on_after_an_outage(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settings, "RETRY_LETTERS", 3)
     record_messages(messages(9))
-    resolve, calls = dead_letters._resolve, []
+    resolve, calls = retry._resolve, []
 
     def cut_off(*arguments: object) -> None:
         calls.append(arguments)
@@ -295,7 +299,7 @@ def test_retry_goes_on_after_an_outage(database: Database, monkeypatch: pytest.M
             database.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'lambda_batch'")
         resolve(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(dead_letters, "_resolve", cut_off)
+    monkeypatch.setattr(retry, "_resolve", cut_off)
 
     run = retry_all()
 
@@ -307,14 +311,14 @@ def test_retry_goes_on_after_an_outage(database: Database, monkeypatch: pytest.M
 def test_two_retries_at_once_do_each_letter_once(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settings, "RETRY_LETTERS", 10)
     record_messages(messages(25))
-    resolve, others = dead_letters._resolve, []
+    resolve, others = retry._resolve, []
 
     def with_another_retry(*arguments: object) -> None:
-        monkeypatch.setattr(dead_letters, "_resolve", resolve)
+        monkeypatch.setattr(retry, "_resolve", resolve)
         others.append(retry_all())
         resolve(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(dead_letters, "_resolve", with_another_retry)
+    monkeypatch.setattr(retry, "_resolve", with_another_retry)
 
     run = retry_all()
 
@@ -331,7 +335,7 @@ def test_retries_a_stream_and_recomputes_at_once_stay_exact(database: Database) 
     record_messages([*values, *reversed(values)])
     command = [*COMMAND, "dead-letters", "retry", "--all-open"]
     retries = [subprocess.Popen(command, env=database.environment, cwd=REPOSITORY) for _ in range(2)]
-    with closing(db.connect(db.STREAM)) as connection:
+    with closing(connect(STREAM)) as connection:
         stream = Store(connection, 1)
         for first in range(0, 10_000, 500):
             encoded = encode_messages(values[first : first + 500], "STREAM", datetime.now(UTC))
@@ -339,8 +343,8 @@ def test_retries_a_stream_and_recomputes_at_once_stay_exact(database: Database) 
                 stream.add(encoded.rows)
             for _ in recompute_days([(start + timedelta(days=1)).date()], SystemClock()):
                 pass
-    for retry in retries:
-        assert retry.wait(60) in (0, 1)
+    for each in retries:
+        assert each.wait(60) in (0, 1)
     retry_all()
 
     assert database.count("transactions") == 20_000

@@ -25,11 +25,11 @@ TAKE_OVER_LIMIT_SECONDS = 25
 # Where workers stop, and what is said of it when they go on.
 FREEZES = {
     # Another stores its rows meanwhile: only the compare-and-set stands between it and a second account of them.
-    "storage store_chunk before": "moved elsewhere: reading again from the stored offsets",
+    "layers.store store_chunk before": "moved elsewhere: reading again from the stored offsets",
     # Its rows are locked, and no timeout of PostgreSQL ends its transaction: whoever takes over does.
-    "database copy_in during": "FATAL:  terminating connection due to administrator command",
+    "database.copy copy_in during": "FATAL:  terminating connection due to administrator command",
     # Locked as well: PostgreSQL's own timeout ends it.
-    "positions advance after": "FATAL:  terminating connection due to idle-in-transaction timeout",
+    "stream.positions advance after": "FATAL:  terminating connection due to idle-in-transaction timeout",
 }
 
 

@@ -28,14 +28,14 @@ BROKER_LIMIT_SECONDS = 20
 
 # What a chunk goes through: the process ends before, between and after.
 POINTS = [
-    "positions take_over after",
-    "storage store_chunk before",
-    "database copy_in during",
-    "storage store_chunk after",
-    "storage record_dead_letters after",
-    "positions advance after",
+    "stream.positions take_over after",
+    "layers.store store_chunk before",
+    "database.copy copy_in during",
+    "layers.store store_chunk after",
+    "stream.writer record_dead_letters after",
+    "stream.positions advance after",
     # Committed, and not yet said.
-    "writer Stored before",
+    "stream.writer Stored before",
 ]
 
 

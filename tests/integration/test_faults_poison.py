@@ -22,7 +22,7 @@ from messages import message
 from servers import KafkaServer, wait_until
 from test_consumer import BAD_MESSAGES
 
-from lambda_app.core.message import parse_message
+from lambda_app.core.transaction.message import parse_message
 
 IS_LONG = bool(os.environ.get("LAMBDA_TEST_LONG"))
 COUNT = 300_000 if IS_LONG else 20_000

@@ -14,8 +14,8 @@ from recount import recount, served
 from servers import REPOSITORY
 from trap import trapped
 
-from lambda_app import database as db
-from lambda_app.inbox import register_files
+from lambda_app.batch.inbox import register_files
+from lambda_app.database.connection import BATCH, connect
 
 HEADER = "transaction_id,account_id,transaction_type,amount,timestamp"
 
@@ -186,7 +186,7 @@ def test_file_that_is_being_written_is_waited_for_a_little_then_left(
     arrive(directory, "growing.csv", rows(1))
     clock = WritingClock(directory / "inbox/growing.csv", writes)
 
-    with closing(db.connect(db.BATCH)) as connection:
+    with closing(connect(BATCH)) as connection:
         assert register_files(connection, directory, clock, 5).jobs == registered
 
     assert 5 <= clock.monotonic() <= 15
@@ -274,7 +274,7 @@ def test_ended_file_that_is_still_being_written_is_left_for_the_next_planner(dat
     assert len(jobs(database)) == 1
 
 
-@pytest.mark.parametrize("point", ["inbox move before", "inbox move after"])
+@pytest.mark.parametrize("point", ["batch.inbox move before", "batch.inbox move after"])
 def test_killed_planner_of_a_late_rest_is_finished_by_the_next(database, at_once, directory, point):
     arrive(directory, "a.csv", rows(1))
     batch(at_once)
@@ -296,16 +296,16 @@ def test_killed_planner_of_a_late_rest_is_finished_by_the_next(database, at_once
 @pytest.mark.parametrize(
     ("command", "point"),
     [
-        ("schedule", "inbox hash_file after"),
-        ("schedule", "inbox move before"),
-        ("schedule", "inbox move after"),
-        ("run", "storage Partitions.ensure after"),
-        ("run", "storage copy_parts after"),
-        ("run", "speed_layer upsert_stats before"),
-        ("run", "speed_layer upsert_stats after"),
-        ("run", "batch load_file after"),
-        ("run", "inbox put_away before"),
-        ("run", "inbox move after"),
+        ("schedule", "batch.inbox hash_file after"),
+        ("schedule", "batch.inbox move before"),
+        ("schedule", "batch.inbox move after"),
+        ("run", "layers.day_tables Partitions.ensure after"),
+        ("run", "layers.store copy_parts after"),
+        ("run", "layers.speed_layer upsert_stats before"),
+        ("run", "layers.speed_layer upsert_stats after"),
+        ("run", "batch.runner load_file after"),
+        ("run", "batch.inbox put_away before"),
+        ("run", "batch.inbox move after"),
     ],
 )
 def test_killed_at_each_point_the_file_is_loaded_once_by_the_next(database, environment, directory, command, point):

@@ -14,7 +14,7 @@ from program import COMMAND, run_program
 from servers import REPOSITORY
 from test_inbox import rows
 
-from lambda_app.inbox import hash_file
+from lambda_app.host.hashing import hash_file
 from tests.cases.files import HERE
 
 # Somebody else's, for who may not do everything.

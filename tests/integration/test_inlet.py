@@ -12,8 +12,8 @@ from kafka.net.transport import KafkaTCPTransport
 from kafka.record.default_records import DefaultRecordBatch, DefaultRecordBatchBuilder
 from servers import KafkaServer, wait_until
 
-from lambda_app import inlet
-from lambda_app.core.run import Run
+from lambda_app.broker import reading
+from lambda_app.core.stream.run import Run
 
 CODECS = [None, "gzip", "snappy", "lz4", "zstd"]
 # Partition, offset, key, value, time, leader epoch.
@@ -30,7 +30,7 @@ def _read(kafka: KafkaServer, topic: str, starts: dict[int, int] | None, by_batc
         # For this consumer alone, and as if none before had asked for more.
         patch.setattr(manager, "KafkaTCPTransport", KafkaTCPTransport)
         if by_batch:
-            inlet.receive_large_pieces()
+            reading.receive_large_pieces()
         return _read_all(kafka, topic, starts, by_batch)
 
 
@@ -40,7 +40,7 @@ def _read_all(kafka: KafkaServer, topic: str, starts: dict[int, int] | None, by_
     )
     try:
         if by_batch:
-            inlet.read_batches(consumer)
+            reading.read_batches(consumer)
         partitions = [TopicPartition(topic, number) for number in range(4)]
         consumer.assign(partitions)
         for tp in partitions:
@@ -48,7 +48,7 @@ def _read_all(kafka: KafkaServer, topic: str, starts: dict[int, int] | None, by_
         ends = consumer.end_offsets(partitions)
         assert sum(ends.values()) >= 400, ends
         transports = [connection.transport for connection in consumer._manager._conns.values()]
-        assert by_batch == any(isinstance(transport, inlet.Transport) for transport in transports)
+        assert by_batch == any(isinstance(transport, reading.Transport) for transport in transports)
         found: list[Any] = []
 
         def is_all_read() -> bool:
@@ -139,7 +139,7 @@ def test_inlet_reads_a_compacted_batch(kafka: KafkaServer) -> None:
     for offset in (0, 3, 4):
         builder.append(offset, 1000 + offset, b"k%d" % offset, b"v%d" % offset, [])
 
-    run = inlet._run_of_batch(1, DefaultRecordBatch(bytes(builder.build())))
+    run = reading._run_of_batch(1, DefaultRecordBatch(bytes(builder.build())))
 
     assert run is not None
     assert (list(run.offsets), run.timestamp) == ([0, 3, 4], 1004)
@@ -156,7 +156,7 @@ def test_damaged_records_are_refused() -> None:
     for place in range(DefaultRecordBatch.HEADER_STRUCT.size, len(whole)):
         damaged = whole[:place] + bytes([whole[place] ^ 0x55]) + whole[place + 1 :]
         try:
-            run = inlet._run_of_batch(0, DefaultRecordBatch(damaged))
+            run = reading._run_of_batch(0, DefaultRecordBatch(damaged))
         except CorruptRecordError:
             refused += 1
         else:

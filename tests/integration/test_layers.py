@@ -33,10 +33,10 @@ from layers_model import (
 )
 from recount import Recount
 
-from lambda_app import database as db
-from lambda_app import positions, speed_layer, writer
-from lambda_app import settings as app_settings
-from lambda_app.writer import Writer
+from lambda_app.database.connection import BATCH, STREAM, connect, transaction
+from lambda_app.layers import speed_layer
+from lambda_app.stream import positions, writer
+from lambda_app.stream.writer import Writer
 
 STEPS = choose(1000, 10_000)
 STEPS_OF_EXAMPLE = 40
@@ -95,7 +95,7 @@ class Layers(RuleBasedStateMachine):
         )
         self.query(f"ALTER DATABASE {self.database.name} SET timezone = '{self.place.zone.key}'")
         self.query(_EMPTY_TABLES)
-        with closing(db.connect(db.STREAM)) as connection, db.transaction(connection):
+        with closing(connect(STREAM)) as connection, transaction(connection):
             bounds = dict.fromkeys(PARTITIONS, (0, 0))
             assert positions.take_over(connection, TOPIC, TOPIC_ID, {}, bounds) == dict.fromkeys(PARTITIONS, 0)
 
@@ -130,7 +130,7 @@ class Layers(RuleBasedStateMachine):
         if not actor.error:
             self.check_batch_layer(actor.days)
 
-    @rule(service=st.sampled_from([db.STREAM, db.BATCH]), fault=faults)
+    @rule(service=st.sampled_from([STREAM, BATCH]), fault=faults)
     def catch_up(self, service: str, fault: Fault | None) -> None:
         """Whoever is idle works out the aggregates that were put off."""
         actor = CatchUpActor(self, service, fault)
@@ -176,14 +176,14 @@ class Layers(RuleBasedStateMachine):
             self.worker(1, kills[0]),
             self.worker(2, kills[1], WORKERS[1][:1] if is_zombie else ()),
             RecomputeActor(self, days[-2:], kills[2]),
-            CatchUpActor(self, db.STREAM, kills[3]),
+            CatchUpActor(self, STREAM, kills[3]),
             LoadActor(self, self.files(sent[2]), kills[4]),
         ]
         self.interleave(actors, turns, is_patient)
 
     def interleave(self, actors: Sequence["PlatformActor"], turns: Sequence[Turn], is_patient: bool) -> None:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(app_settings, "RECOMPUTE_LOCK_SECONDS", 60 if is_patient else 0.001)
+            patch.setattr("lambda_app.settings.RECOMPUTE_LOCK_SECONDS", 60 if is_patient else 0.001)
             self.play(actors, turns)
         self.tally["steps interleaved"] += 1
 
@@ -293,7 +293,7 @@ $$
 
 @pytest.mark.timeout(max(TIMEOUT_SECONDS, 900))
 def test_serving_view_is_a_recount_after_every_step(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(db, "connection", TurnConnection)
+    monkeypatch.setattr("lambda_app.database.connection.connection", TurnConnection)
     monkeypatch.setattr(speed_layer, "_MANY_KEYS", 2)
     # Actors that wait for their turns are not frozen.
     for name in ("idle_in_transaction_session_timeout", "lock_timeout"):

@@ -19,15 +19,18 @@ from recount import recount, served
 from servers import REPOSITORY, PostgresServer, wait_until
 from trap import trapped
 
-from lambda_app import database as db
-from lambda_app import maintenance, settings, storage
-from lambda_app.clock import SystemClock
-from lambda_app.core.copy_text import encode_row
-from lambda_app.core.message import Transaction
-from lambda_app.core.rows import Rows
+from lambda_app import settings
+from lambda_app.core.transaction.copy_text import encode_row
+from lambda_app.core.transaction.message import Transaction
+from lambda_app.core.transaction.outcome import StoreResult
+from lambda_app.core.transaction.rows import Rows
+from lambda_app.database.connection import BATCH, STREAM, connect
 from lambda_app.errors import LambdaError
-from lambda_app.recompute import dirty_days, recompute_days
-from lambda_app.storage import Store, StoreResult
+from lambda_app.host.clock import SystemClock
+from lambda_app.layers.day_tables import ensure_partitions
+from lambda_app.layers.recompute import dirty_days, recompute_days
+from lambda_app.layers.store import Store
+from lambda_app.operate import maintenance
 
 # Whoever builds an index waits for it.
 SNAPSHOT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; SELECT 1"
@@ -56,7 +59,7 @@ def rows(*ids_and_times: tuple[str, datetime]) -> Rows:
 
 
 def store(*ids_and_times: tuple[str, datetime], expect_duplicates: bool = False) -> StoreResult:
-    with closing(db.connect(db.STREAM)) as connection:
+    with closing(connect(STREAM)) as connection:
         made = Store(connection, 1)
         with made.transaction():
             return made.add(rows(*ids_and_times), expect_duplicates)
@@ -303,7 +306,7 @@ def test_late_event_of_a_dropped_day_is_served_and_dropped_again(database: Datab
 
     assert database.count("transactions") == 2
     assert sum(row[0] for row in served(database).values()) == 3
-    with closing(db.connect(db.BATCH)) as connection:
+    with closing(connect(BATCH)) as connection:
         assert dirty_days(connection) == []
     with pytest.raises(LambdaError, match="retention dropped its transactions"):
         recompute(5)
@@ -341,14 +344,13 @@ def test_rows_of_a_day_that_is_about_to_be_dropped_are_stored(
 ) -> None:
     monkeypatch.setattr(settings, "DROP_WAIT_SECONDS", 0)
     store(("T1", noon(5)))
-    ensure_partitions = storage.ensure_partitions
 
     def ensured_and_dropped(*arguments: object) -> None:
         ensure_partitions(*arguments)
-        monkeypatch.setattr(storage, "ensure_partitions", ensure_partitions)
+        monkeypatch.setattr("lambda_app.layers.store.ensure_partitions", ensure_partitions)
         maintain(retention_days=3)
 
-    monkeypatch.setattr(storage, "ensure_partitions", ensured_and_dropped)
+    monkeypatch.setattr("lambda_app.layers.store.ensure_partitions", ensured_and_dropped)
 
     late = rows(("late", noon(5)))
     assert store(("late", noon(5)), expect_duplicates=True) == StoreResult(1, aggregates=late.aggregates)
@@ -399,7 +401,7 @@ def test_run_killed_at_each_query_is_finished_by_the_next(database: Database, qu
     truth = served(database)
 
     killed = subprocess.run(
-        [*trapped(f"maintenance _query {moment} SIGKILL {query}"), "db", "maintain", "--retention-days", "2"],
+        [*trapped(f"operate.maintenance _query {moment} SIGKILL {query}"), "db", "maintain", "--retention-days", "2"],
         env=database.environment,
         cwd=REPOSITORY,
         check=False,

@@ -7,8 +7,8 @@ import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from servers import KafkaServer, wait_until
 
-from lambda_app.broker import RecordRefused
-from lambda_app.outlet import Outlet, Record
+from lambda_app.broker.sending import Outlet, Record
+from lambda_app.errors import RecordRefused
 from lambda_app.settings import Settings
 
 MILLISECONDS = 1_795_508_080_123

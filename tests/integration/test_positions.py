@@ -7,18 +7,18 @@ from uuid import UUID
 import pytest
 from conftest import Database
 
-from lambda_app import database as db
-from lambda_app.database import Connection
+from lambda_app.core.stream.offsets import Advance
+from lambda_app.database.connection import STREAM, Connection, connect, transaction
 from lambda_app.errors import PartitionLost
-from lambda_app.positions import Advance, advance, prepare, read, take_over
+from lambda_app.stream.positions import advance, prepare, read, take_over
 
 TOPIC, ID, OTHER_ID = "transactions", UUID(int=1), UUID(int=2)
 
 
 @pytest.fixture
 def connection(database: Database) -> Iterator[Connection]:
-    with closing(db.connect(db.STREAM)) as made:
-        with db.transaction(made):
+    with closing(connect(STREAM)) as made:
+        with transaction(made):
             prepare(made)
         yield made
 
@@ -28,14 +28,14 @@ def move(partition: int, expected: int, next_offset: int, stored: int = 0) -> Ad
 
 
 def commit_advance(connection: Connection, *advances: Advance, topic_id: UUID | None = ID) -> None:
-    with db.transaction(connection):
+    with transaction(connection):
         advance(connection, TOPIC, topic_id, advances)
 
 
 def commit_take_over(
     connection: Connection, bounds: dict[int, tuple[int, int]], topic_id: UUID | None = ID
 ) -> dict[int, int]:
-    with db.transaction(connection):
+    with transaction(connection):
         return take_over(connection, TOPIC, topic_id, read(connection, TOPIC, bounds), bounds)
 
 
@@ -79,7 +79,7 @@ def test_advance_is_refused_when_the_topic_is_another_one(database: Database, co
 def test_of_two_that_advance_at_once_one_is_refused(database: Database, connection: Connection) -> None:
     commit_take_over(connection, {0: (0, 10)})
 
-    with closing(db.connect(db.STREAM)) as other:
+    with closing(connect(STREAM)) as other:
         prepare(other)
         advance(other, TOPIC, ID, [move(0, 0, 4)])
         other.commit()
@@ -94,7 +94,7 @@ def test_take_over_is_refused_when_the_offset_has_moved(database: Database, conn
     stale = read(connection, TOPIC, [0])
     commit_advance(connection, move(0, 0, 5))
 
-    with pytest.raises(PartitionLost), db.transaction(connection):
+    with pytest.raises(PartitionLost), transaction(connection):
         take_over(connection, TOPIC, ID, stale, {0: (3, 10)})
 
     assert next_offsets(database) == [(0, 5)]

@@ -11,7 +11,7 @@ from kafka import KafkaConsumer, TopicPartition
 from program import Program, run_program
 from servers import KafkaServer, wait_until
 
-from lambda_app.core.message import parse_message
+from lambda_app.core.transaction.message import parse_message
 
 
 @pytest.fixture

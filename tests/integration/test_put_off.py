@@ -15,15 +15,18 @@ from messages import message
 from recount import recount, served
 from servers import KafkaServer, wait_until
 
-from lambda_app import database as db
-from lambda_app import settings, speed_layer
-from lambda_app.clock import SystemClock
-from lambda_app.core.copy_text import encode_row
-from lambda_app.core.message import Transaction
-from lambda_app.core.rows import Rows
-from lambda_app.maintenance import maintain
-from lambda_app.recompute import dirty_days, recompute_days, recompute_uncounted
-from lambda_app.storage import Partitions, Store
+from lambda_app import settings
+from lambda_app.core.transaction.copy_text import encode_row
+from lambda_app.core.transaction.message import Transaction
+from lambda_app.core.transaction.rows import Rows
+from lambda_app.database.connection import BATCH, STREAM, connect, transaction
+from lambda_app.database.queries import fetch_all
+from lambda_app.host.clock import SystemClock
+from lambda_app.layers import speed_layer
+from lambda_app.layers.day_tables import Partitions
+from lambda_app.layers.recompute import dirty_days, recompute_days, recompute_uncounted
+from lambda_app.layers.store import Store
+from lambda_app.operate.maintenance import maintain
 
 NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=5)
 MANY = 20
@@ -72,7 +75,7 @@ def in_order(rng: random.Random, name: str, count: int) -> Rows:
 
 @contextmanager
 def a_store(shard: int = 1) -> Iterator[Store]:
-    with closing(db.connect(db.STREAM)) as connection:
+    with closing(connect(STREAM)) as connection:
         yield Store(connection, shard)
 
 
@@ -96,7 +99,7 @@ def uncounted(database: Database) -> int:
 
 def recomputed() -> list[int]:
     """How many transactions each day has that is recomputed for want of aggregates."""
-    return [each.count for each in recompute_uncounted(SystemClock(), db.STREAM)]
+    return [each.count for each in recompute_uncounted(SystemClock(), STREAM)]
 
 
 def by_day_and_category(database: Database) -> list[tuple[object, ...]]:
@@ -188,7 +191,7 @@ def test_day_is_not_dropped_before_it_is_counted(
 def test_closed_day_is_worked_out_in_the_night(database: Database, rng: random.Random) -> None:
     load(in_no_order(rng, "A", 100))
 
-    with closing(db.connect(db.BATCH)) as connection:
+    with closing(connect(BATCH)) as connection:
         assert dirty_days(connection) == [NOON.date()]
         list(recompute_days(dirty_days(connection), SystemClock()))
         assert dirty_days(connection) == []
@@ -236,8 +239,8 @@ def test_minutes_that_are_noted_are_not_noted_again(database: Database, rng: ran
 @pytest.mark.usefixtures("few_are_many")
 def test_writers_of_the_same_minutes_do_not_wait_for_each_other(database: Database, rng: random.Random) -> None:
     with a_store(1) as first, a_store(2) as second:
-        with db.transaction(second.connection):
-            db.fetch_all(second.connection, "SET lock_timeout = '2s'")
+        with transaction(second.connection):
+            fetch_all(second.connection, "SET lock_timeout = '2s'")
         add(first, in_no_order(rng, "A", 100))
         with first.transaction():
             first.add(in_no_order(rng, "B", 300))

@@ -13,15 +13,15 @@ from conftest import Database
 from program import run_program
 from recount import recount, served
 
-from lambda_app import database as db
-from lambda_app import recompute
-from lambda_app.clock import SystemClock
-from lambda_app.core.copy_text import encode_row
-from lambda_app.core.message import Transaction
-from lambda_app.core.rows import Rows
+from lambda_app.core.transaction.copy_text import encode_row
+from lambda_app.core.transaction.message import Transaction
+from lambda_app.core.transaction.rows import Rows
+from lambda_app.database.connection import BATCH, STREAM, Connection, connect
 from lambda_app.errors import LambdaError
-from lambda_app.recompute import dirty_days, recompute_days
-from lambda_app.storage import Store
+from lambda_app.host.clock import SystemClock
+from lambda_app.layers import recompute
+from lambda_app.layers.recompute import dirty_days, recompute_days
+from lambda_app.layers.store import Store
 
 DAY = date(2026, 6, 15)
 NOON = datetime(2026, 6, 15, 12, tzinfo=UTC)
@@ -51,7 +51,7 @@ def random_rows(rng: random.Random, count: int, first: int = 0, minutes: int = 3
 
 @contextmanager
 def a_store(shard: int = 1) -> Iterator[Store]:
-    with closing(db.connect(db.STREAM)) as connection:
+    with closing(connect(STREAM)) as connection:
         yield Store(connection, shard)
 
 
@@ -89,7 +89,7 @@ def test_nothing_stays_of_a_transaction_that_is_rolled_back(database: Database, 
 
 def test_recompute_moves_a_day_from_the_speed_layer_to_the_batch_layer(database: Database, rng: random.Random) -> None:
     store(random_rows(rng, 2000))
-    with closing(db.connect(db.BATCH)) as connection:
+    with closing(connect(BATCH)) as connection:
         assert dirty_days(connection) == [DAY]
 
         assert recompute_all(DAY) == [2000]
@@ -190,7 +190,7 @@ def test_late_event_does_not_wait_for_a_recompute_at_work(
     store(random_rows(rng, 500))
     query, waits = recompute._query, []
 
-    def with_a_late_chunk(connection: db.Connection, name: str, **values: object) -> object:
+    def with_a_late_chunk(connection: Connection, name: str, **values: object) -> object:
         if name == "insert_batch_stats":
             started = time.monotonic()
             # Of the same keys as the rows that the recompute has deleted and not yet committed.
@@ -258,6 +258,6 @@ def test_day_whose_transactions_were_dropped_is_not_recomputed(database: Databas
         recompute_all(DAY)
 
     store(random_rows(rng, 10, first=10))
-    with closing(db.connect(db.BATCH)) as connection:
+    with closing(connect(BATCH)) as connection:
         assert dirty_days(connection) == []
     assert database.count("batch_stats") > 0

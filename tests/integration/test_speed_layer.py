@@ -10,12 +10,12 @@ import pytest
 from conftest import Database
 from recount import recount, served
 
-from lambda_app import database as db
-from lambda_app import speed_layer
-from lambda_app.core.copy_text import encode_row
-from lambda_app.core.message import Transaction
-from lambda_app.core.rows import Rows
-from lambda_app.storage import BATCH_SHARD, Store
+from lambda_app.core.transaction.copy_text import encode_row
+from lambda_app.core.transaction.message import Transaction
+from lambda_app.core.transaction.rows import Rows
+from lambda_app.database.connection import BATCH, Connection, connect
+from lambda_app.layers import speed_layer
+from lambda_app.layers.store import BATCH_SHARD, Store
 
 NOON = datetime(2026, 6, 15, 12, tzinfo=UTC)
 CATEGORIES = ("gas", None, "a\tb\\")
@@ -29,7 +29,7 @@ def bulks(database: Database, monkeypatch: pytest.MonkeyPatch) -> list[tuple[int
     calls: list[tuple[int, bool]] = []
     insert = speed_layer.insert_stats
 
-    def counted(connection: db.Connection, shard: int, items: list[object]) -> bool:
+    def counted(connection: Connection, shard: int, items: list[object]) -> bool:
         is_new = insert(connection, shard, items)  # type: ignore[arg-type]
         calls.append((len(items), is_new))
         return is_new
@@ -63,7 +63,7 @@ def some_rows(rng: random.Random, numbers: Iterable[int], prefix: str = "T") -> 
 
 
 def load(pieces: Iterable[Rows]) -> None:
-    with closing(db.connect(db.BATCH)) as connection:
+    with closing(connect(BATCH)) as connection:
         store = Store(connection, BATCH_SHARD)
         with store.transaction():
             for piece in pieces:
@@ -97,7 +97,7 @@ def test_keys_that_are_there_already_are_added_to(
 def test_what_a_failed_transaction_gathered_is_forgotten(
     database: Database, rng: random.Random, bulks: list[tuple[int, bool]]
 ) -> None:
-    with closing(db.connect(db.BATCH)) as connection:
+    with closing(connect(BATCH)) as connection:
         store = Store(connection, BATCH_SHARD)
         with pytest.raises(ZeroDivisionError), store.transaction():
             store.add(some_rows(rng, range(10)))

@@ -10,10 +10,10 @@ from conftest import Database
 from program import run_program
 from servers import KafkaServer
 
-from lambda_app.clock import SystemClock
-from lambda_app.core.health import COMPONENTS
-from lambda_app.core.inbox_entries import left_waiting
-from lambda_app.health import gather_facts
+from lambda_app.core.batch.inbox_entries import left_waiting
+from lambda_app.core.operate.health import COMPONENTS
+from lambda_app.host.clock import SystemClock
+from lambda_app.operate.status import gather_facts
 from lambda_app.settings import Settings
 
 LONG_RUNNING = "ActiveState=active\nSubState=running\n"

@@ -16,15 +16,17 @@ from hypothesis import strategies as st
 from recount import recount, served
 from servers import PostgresServer, wait_until
 
-from lambda_app import database as db
-from lambda_app import storage
-from lambda_app.core.copy_text import COLUMNS, encode_row
-from lambda_app.core.days import Days
-from lambda_app.core.message import MAX_LENGTHS, Transaction, parse_message
-from lambda_app.core.rows import Rows
-from lambda_app.database import Connection
+from lambda_app.core.transaction.copy_text import COLUMNS, encode_row
+from lambda_app.core.transaction.days import Days
+from lambda_app.core.transaction.message import MAX_LENGTHS, Transaction, parse_message
+from lambda_app.core.transaction.outcome import DeadLetter, Refusal, StoreResult
+from lambda_app.core.transaction.rows import Rows
+from lambda_app.database.connection import STREAM, Connection, connect, transaction
+from lambda_app.database.copy import copy_in
+from lambda_app.database.queries import fetch_all, queries, time_zone_name
 from lambda_app.errors import DatabaseUnavailable, InvalidMessage
-from lambda_app.storage import DeadLetter, Refusal, Store, StoreResult, record_dead_letters, store_chunk
+from lambda_app.layers.dead_letters import record_dead_letters
+from lambda_app.layers.store import Store, _find_conflicts, store_chunk
 
 NOON = datetime(2026, 6, 15, 12, tzinfo=UTC)
 CONFLICT = "conflicts with the stored transaction of this id and time: "
@@ -32,7 +34,7 @@ CONFLICT = "conflicts with the stored transaction of this id and time: "
 
 @pytest.fixture
 def connection(database: Database) -> Iterator[Connection]:
-    with closing(db.connect(db.STREAM)) as made:
+    with closing(connect(STREAM)) as made:
         yield made
 
 
@@ -56,7 +58,7 @@ def store(
     connection: Connection, rows: Sequence[Transaction], ingestion_type: str = "STREAM", expect_duplicates: bool = False
 ) -> StoreResult:
     lines = [encode_row(each, ingestion_type) for each in rows]
-    return store_chunk(connection, Rows.of(lines), Days(ZoneInfo(db.time_zone_name(connection))), expect_duplicates)
+    return store_chunk(connection, Rows.of(lines), Days(ZoneInfo(time_zone_name(connection))), expect_duplicates)
 
 
 def stored_ids(database: Database) -> list[str]:
@@ -66,7 +68,7 @@ def stored_ids(database: Database) -> list[str]:
 def test_chunk_of_several_days_goes_to_its_partitions(database: Database, connection: Connection) -> None:
     rows = [row(1), row(2, event_time=NOON - timedelta(days=400)), row(3)]
 
-    with db.transaction(connection):
+    with transaction(connection):
         result = store(connection, rows, "STREAM")
 
     assert (result.stored, result.duplicate, result.refused) == (3, 0, ())
@@ -82,17 +84,17 @@ def test_first_rows_of_a_transaction_take_no_savepoint(database: Database, conne
         for number in (1, 2):
             writer.add(Rows.of([encode_row(row(number), "STREAM")]))
         rows_of_it = "SELECT transaction_id FROM lambda.transactions WHERE xmin = pg_current_xact_id()::xid"
-        found = db.fetch_all(connection, rows_of_it)
+        found = fetch_all(connection, rows_of_it)
 
     assert found == [("TXN-1",)]
     assert stored_ids(database) == ["TXN-1", "TXN-2"]
 
 
 def test_replayed_chunk_stores_nothing_twice(database: Database, connection: Connection) -> None:
-    with db.transaction(connection):
+    with transaction(connection):
         store(connection, [row(1), row(2)], "STREAM")
 
-    with db.transaction(connection):
+    with transaction(connection):
         result = store(connection, [row(0), row(1), row(2), row(3)], "STREAM")
 
     assert (result.stored, result.duplicates) == (2, (1, 2))
@@ -105,7 +107,7 @@ def test_of_rows_with_one_key_in_a_chunk_the_first_is_stored(
 ) -> None:
     rows = [row(1, location="first"), row(2), row(1, location="second"), row(1, location="first")]
 
-    with db.transaction(connection):
+    with transaction(connection):
         result = store(connection, rows, "STREAM", expect_duplicates)
 
     assert (result.stored, result.duplicates) == (2, (3,))
@@ -133,10 +135,10 @@ def test_of_rows_with_one_key_in_a_chunk_the_first_is_stored(
 def test_row_with_other_content_is_no_duplicate(
     database: Database, connection: Connection, changes: dict[str, object], difference: str
 ) -> None:
-    with db.transaction(connection):
+    with transaction(connection):
         store(connection, [row(1)])
 
-    with db.transaction(connection):
+    with transaction(connection):
         result = store(connection, [row(0), row(1), row(1, **changes), row(2)])
 
     assert (result.stored, result.duplicates) == (2, (1,))
@@ -148,10 +150,10 @@ def test_row_with_other_content_is_no_duplicate(
 
 def test_empty_text_is_the_same_content_as_an_absent_one(database: Database, connection: Connection) -> None:
     empty = dict.fromkeys(("merchant_category", "location", "job_id"), "")
-    with db.transaction(connection):
+    with transaction(connection):
         store(connection, [row(1, **empty), row(2)])
 
-    with db.transaction(connection):
+    with transaction(connection):
         result = store(connection, [row(1), row(2, **empty), row(1, **empty, amount=Decimal(1))])
 
     assert result.duplicates == (0, 1)
@@ -162,10 +164,10 @@ def test_empty_text_is_the_same_content_as_an_absent_one(database: Database, con
 def test_job_that_loads_a_row_is_no_content_of_it(
     database: Database, connection: Connection, first: str, second: str
 ) -> None:
-    with db.transaction(connection):
+    with transaction(connection):
         store(connection, [row(1, job_id="BAT00001")], first)
 
-    with db.transaction(connection):
+    with transaction(connection):
         result = store(connection, [row(1, job_id="BAT00002"), row(1, job_id="BAT00002", amount=Decimal(1))], second)
 
     assert result.duplicates == (0,)
@@ -177,16 +179,16 @@ def test_conflicts_are_looked_up_by_the_key_in_the_partitions_of_their_rows(
 ) -> None:
     days = [NOON + timedelta(days=n) for n in range(-20, 0)]
     rows = [row(n, event_time=day + timedelta(seconds=n)) for day in days for n in range(500)]
-    with db.transaction(connection):
+    with transaction(connection):
         store(connection, rows)
 
-    with db.transaction(connection):
+    with transaction(connection):
         lines = [encode_row(each, "STREAM") for each in rows[1000:3000]]
         for name in ("create_chunk_table", "empty_chunk_table"):
-            db.fetch_all(connection, db.queries("storage")[name])
-        db.copy_in(connection, "pg_temp.chunk", COLUMNS, "".join(lines).encode())
+            fetch_all(connection, queries("storage")[name])
+        copy_in(connection, "pg_temp.chunk", COLUMNS, "".join(lines).encode())
         before = scans(connection)
-        conflicts = storage._find_conflicts(connection, lines, range(len(lines)))
+        conflicts = _find_conflicts(connection, lines, range(len(lines)))
         after = scans(connection)
 
     assert conflicts == ()
@@ -199,7 +201,7 @@ def test_conflicts_are_looked_up_by_the_key_in_the_partitions_of_their_rows(
 
 def scans(connection: Connection) -> dict[object, tuple[int, int]]:
     """How often each partition was scanned, and looked into by an index, in this session."""
-    rows = db.fetch_all(
+    rows = fetch_all(
         connection,
         "SELECT relname, seq_scan, idx_scan FROM pg_stat_xact_user_tables WHERE relname LIKE 'transactions\\_2%'",
     )
@@ -209,12 +211,12 @@ def scans(connection: Connection) -> dict[object, tuple[int, int]]:
 def test_two_writers_of_a_conflict_keep_one_and_refuse_the_other(
     database: Database, connection: Connection, postgres: PostgresServer
 ) -> None:
-    with closing(db.connect(db.STREAM)) as other, ThreadPoolExecutor(1) as thread:
-        with db.transaction(connection):
+    with closing(connect(STREAM)) as other, ThreadPoolExecutor(1) as thread:
+        with transaction(connection):
             assert store(connection, [row(1, location="first")]).stored == 1
 
             def store_other() -> StoreResult:
-                with db.transaction(other):
+                with transaction(other):
                     return store(other, [row(1, location="second"), row(2)])
 
             later = thread.submit(store_other)
@@ -233,13 +235,13 @@ def test_clients_time_zone_cuts_no_days(database: Database, monkeypatch: pytest.
     monkeypatch.setenv("PGTZ", "America/New_York")
     rows = Rows.of([encode_row(row(1, event_time=datetime(2026, 6, 15, 20, tzinfo=UTC)), "STREAM")])
 
-    with closing(db.connect(db.STREAM)) as connection:
+    with closing(connect(STREAM)) as connection:
         writer = Store(connection, 1)
         with writer.transaction():
             writer.add(rows)
             writer._speed_layer.flush()
             locks = "SELECT DATE '2000-01-01' + objid::int FROM pg_locks WHERE locktype = 'advisory' AND classid = 4"
-            locked = db.fetch_all(connection, locks)
+            locked = fetch_all(connection, locks)
         assert connection.info.parameter_status("TimeZone") == "America/New_York"
 
     assert locked == [(date(2026, 6, 16),)]
@@ -247,7 +249,7 @@ def test_clients_time_zone_cuts_no_days(database: Database, monkeypatch: pytest.
 
 
 def test_chunks_of_one_transaction_do_not_mix(database: Database, connection: Connection) -> None:
-    with db.transaction(connection):
+    with transaction(connection):
         results = [store(connection, [row(n), row(n)], "BATCH") for n in range(3)]
 
     assert [(r.stored, r.duplicate) for r in results] == [(1, 1)] * 3
@@ -259,7 +261,7 @@ def test_row_that_postgres_refuses_does_not_stop_its_neighbours(database: Databa
     database.query("ALTER TABLE lambda.transactions ADD CONSTRAINT no_thirteen CHECK (location <> '13')")
     rows = [row(n, location=str(n)) for n in range(20)] + [row(20, location="13"), row(5, location="5")]
 
-    with db.transaction(connection):
+    with transaction(connection):
         result = store(connection, rows, "STREAM")
 
     assert (result.stored, result.duplicates) == (19, (21,))
@@ -269,7 +271,7 @@ def test_row_that_postgres_refuses_does_not_stop_its_neighbours(database: Databa
 
 
 def test_nothing_stays_when_the_transaction_is_rolled_back(database: Database, connection: Connection) -> None:
-    with pytest.raises(ZeroDivisionError), db.transaction(connection):
+    with pytest.raises(ZeroDivisionError), transaction(connection):
         store(connection, [row(1)], "STREAM")
         raise ZeroDivisionError
 
@@ -277,7 +279,7 @@ def test_nothing_stays_when_the_transaction_is_rolled_back(database: Database, c
 
 
 def test_outage_refuses_no_row(database: Database, connection: Connection) -> None:
-    with pytest.raises(DatabaseUnavailable), db.transaction(connection):
+    with pytest.raises(DatabaseUnavailable), transaction(connection):
         store(connection, [row(1)], "STREAM")
         database.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'lambda_stream'")
         store(connection, [row(2)], "STREAM")
@@ -291,7 +293,7 @@ def test_day_that_begins_twice_is_stored_whole(postgres: PostgresServer, templat
     start = datetime(2025, 11, 2, 2, tzinfo=UTC)
     rows = [row(n, event_time=start + timedelta(minutes=20 * n)) for n in range(15)]
 
-    with closing(db.connect(db.STREAM)) as connection, db.transaction(connection):
+    with closing(connect(STREAM)) as connection, transaction(connection):
         result = store(connection, rows, "STREAM")
 
     assert (result.stored, result.duplicate, result.refused) == (15, 0, ())
@@ -315,14 +317,14 @@ def test_time_zone_of_the_database_may_change(database: Database, before: str, a
         database.query(f"ALTER DATABASE {database.name} SET timezone = '{zone}'")
         for hour in range(first_hour, first_hour + 48, 4):
             rows = [row(hour, event_time=NOON + timedelta(hours=hour)), row(hour + 1000)]
-            with closing(db.connect(db.STREAM)) as connection, db.transaction(connection):
+            with closing(connect(STREAM)) as connection, transaction(connection):
                 result = store(connection, rows, "STREAM")
             assert result.refused == ()
             stored += result.stored
 
     assert database.count("transactions") == stored
     # And the days before the first one, which come late.
-    with closing(db.connect(db.STREAM)) as connection, db.transaction(connection):
+    with closing(connect(STREAM)) as connection, transaction(connection):
         late = [row(5000 + hour, event_time=NOON - timedelta(hours=hour)) for hour in range(72)]
         assert store(connection, late, "STREAM").stored == 72
 
@@ -333,9 +335,9 @@ def test_dead_letter_of_the_stream_is_kept_once(database: Database, connection: 
     line = DeadLetter("amount is missing", b"a,b", file="day.csv", line=17)
 
     for partitions in ([3, 3], []):
-        with db.transaction(connection):
+        with transaction(connection):
             assert record_dead_letters(connection, letters) == partitions
-    with db.transaction(connection):
+    with transaction(connection):
         record_dead_letters(connection, [line])
 
     rows = database.query('SELECT partition, "offset", file, line, raw, reason FROM lambda.dead_letters ORDER BY id')
@@ -435,11 +437,11 @@ def test_every_value_that_json_can_carry_comes_back_the_same_or_is_rejected(
             continue
         parsed.setdefault((transaction.event_time, transaction.transaction_id), transaction)
 
-    with closing(db.connect(db.STREAM)) as connection:
+    with closing(connect(STREAM)) as connection:
         try:
             result = store(connection, list(parsed.values()), "STREAM")
             names = ", ".join(Transaction.__struct_fields__)
-            back = db.fetch_all(connection, f"SELECT {names} FROM lambda.transactions")
+            back = fetch_all(connection, f"SELECT {names} FROM lambda.transactions")
         finally:
             connection.rollback()
 
@@ -456,7 +458,7 @@ def test_longest_values_fit(database: Database, connection: Connection) -> None:
     longest = {name: "\U0001f600" * length for name, length in MAX_LENGTHS.items()}
     rows = [row(1, **longest, amount=Decimal("-9999999999.99"), risk_score=Decimal("99.99"))]
 
-    with db.transaction(connection):
+    with transaction(connection):
         assert store(connection, rows, "STREAM").stored == 1
 
     assert database.value("SELECT location FROM lambda.transactions") == longest["location"]

@@ -6,7 +6,7 @@ from contextlib import closing, contextmanager
 
 from servers import KafkaServer, wait_until
 
-from lambda_app.broker import Subscription
+from lambda_app.broker.subscription import Subscription
 from lambda_app.settings import Settings
 
 

@@ -11,8 +11,8 @@ from messages import message, messages
 from program import run_program
 from servers import KafkaServer, PostgresServer, free_port, wait_until
 
-from lambda_app import verify
-from lambda_app.clock import SystemClock
+from lambda_app.host.clock import SystemClock
+from lambda_app.operate import audit
 from lambda_app.settings import Settings
 
 TEMPLATE = "template_audited"
@@ -70,11 +70,11 @@ def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def differences(config: Settings) -> list[str]:
-    return [line for check in verify.verify(config, NoWait()) for line in check.differences]
+    return [line for check in audit.verify(config, NoWait()) for line in check.differences]
 
 
 def notes(config: Settings) -> list[str]:
-    return [line for check in verify.verify(config, NoWait()) for line in check.notes]
+    return [line for check in audit.verify(config, NoWait()) for line in check.notes]
 
 
 def test_verify_says_exact_with_all_figures(environment: dict[str, str], database: Database) -> None:

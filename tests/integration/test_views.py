@@ -14,11 +14,12 @@ from conftest import Database
 from recount import recount, served
 from test_recompute import random_row, recompute_all, store
 
-from lambda_app import database as db
-from lambda_app.core.copy_text import encode_row
-from lambda_app.core.message import Transaction
-from lambda_app.core.rows import Rows
-from lambda_app.core.schedule import day_bounds
+from lambda_app.core.transaction.copy_text import encode_row
+from lambda_app.core.transaction.days import day_bounds
+from lambda_app.core.transaction.message import Transaction
+from lambda_app.core.transaction.rows import Rows
+from lambda_app.database.connection import BATCH, READER, connect
+from lambda_app.database.queries import fetch_all
 
 VIEWS = (
     "stats_today_by_minute",
@@ -203,9 +204,9 @@ def test_freshness_tells_a_partition_that_flows_from_one_that_stands(database: D
 @pytest.mark.parametrize("view", VIEWS)
 def test_view_says_what_it_is_and_answers_people_and_the_batch(database: Database, view: str) -> None:
     assert database.value(f"SELECT obj_description('lambda.{view}'::regclass)")
-    for role in (db.READER, db.BATCH):
-        with closing(db.connect(role)) as connection:
-            assert db.fetch_all(connection, f"SELECT * FROM {view}") == []
+    for role in (READER, BATCH):
+        with closing(connect(role)) as connection:
+            assert fetch_all(connection, f"SELECT * FROM {view}") == []
 
 
 @pytest.mark.parametrize("query", [*VIEWS, "stats_by_day_and_category WHERE day = lambda.today()"])

@@ -1,10 +1,11 @@
 """`lambda-app` with traps: at named points of its code a process gets a signal. Nothing of this is in the product.
 
-    python -m tests.integration.trap "storage store_chunk after SIGKILL 3; positions advance after SIGKILL 1" consume
+    python -m tests.integration.trap \
+        "layers.store store_chunk after SIGKILL 3; stream.positions advance after SIGKILL 1" consume
 
 MODULE FUNCTION MOMENT SIGNAL COUNT: before or after the third call of a function that is looked up in that module, or
-of a CLASS.METHOD of it; `database copy_in during`: with half of the rows on their way. Each trap is set when the one
-before has sprung.
+of a CLASS.METHOD of it; `database.copy copy_in during`: with half of the rows on their way. Each trap is set when the
+one before has sprung.
 """
 
 import importlib
@@ -47,7 +48,7 @@ class _Traps:
 def _set(module_name: str, name: str, moment: str, spring: Callable[[], None]) -> None:
     module = importlib.import_module(f"lambda_app.{module_name}")
     if moment == "during":
-        assert (module_name, name) == ("database", "copy_in")
+        assert (module_name, name) == ("database.copy", "copy_in")
         _Halves.springs.append(spring)
         module.io = SimpleNamespace(BytesIO=_Halves)  # type: ignore[attr-defined]
         return

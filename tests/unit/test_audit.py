@@ -8,9 +8,9 @@ from uuid import UUID
 
 import pytest
 
-from lambda_app.core.audit import audit
-from lambda_app.core.audit_facts import DayComparison, Facts, GapTotal, Job, LetterTotal, Position, RowTotal
-from lambda_app.core.offsets import Log
+from lambda_app.core.operate.audit_facts import DayComparison, Facts, GapTotal, Job, LetterTotal, Position, RowTotal
+from lambda_app.core.operate.checks import audit
+from lambda_app.core.stream.offsets import Log
 
 ID, OTHER_ID = UUID(int=1), UUID(int=2)
 DAY, DROPPED = date(2026, 6, 15), date(2026, 1, 1)

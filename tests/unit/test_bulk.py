@@ -9,14 +9,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from lambda_app.core import bulk
-from lambda_app.core import columns as columns_module
-from lambda_app.core.aggregates import Aggregates
-from lambda_app.core.bulk import encode_messages
-from lambda_app.core.copy_text import encode_row
-from lambda_app.core.generator import TransactionGenerator, draw_pools, render_message
-from lambda_app.core.identifiers import TransactionIds
-from lambda_app.core.message import MAX_LENGTHS, parse_message
+from lambda_app.core.transaction import message_bulk
+from lambda_app.core.transaction.aggregates import Aggregates
+from lambda_app.core.transaction.copy_text import encode_row
+from lambda_app.core.transaction.generator import TransactionGenerator, draw_pools, render_message
+from lambda_app.core.transaction.identifiers import TransactionIds
+from lambda_app.core.transaction.message import MAX_LENGTHS, parse_message
+from lambda_app.core.transaction.message_bulk import encode_messages
 from lambda_app.errors import InvalidMessage
 
 NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
@@ -184,7 +183,7 @@ def valid_messages(count: int) -> list[bytes]:
 
 
 def test_valid_messages_are_not_judged_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bulk, "parse_message", pytest.fail)
+    monkeypatch.setattr(message_bulk, "parse_message", pytest.fail)
     spellings = [
         spell(FIELDS | changes)
         for changes in (
@@ -225,7 +224,9 @@ def test_values_that_senders_write_are_checked_all_at_once(
     monkeypatch: pytest.MonkeyPatch, changes: dict[str, object]
 ) -> None:
     for name in ("parse_time", "parse_milliseconds", "parse_amount"):
-        monkeypatch.setattr(columns_module, name, lambda *values: pytest.fail(f"{values[:2]} is judged alone"))
+        monkeypatch.setattr(
+            f"lambda_app.core.transaction.columns.{name}", lambda *values: pytest.fail(f"{values[:2]} is judged alone")
+        )
     messages = [spell(FIELDS | changes), spell(FIELDS)] * 50
 
     assert len(encode_messages(messages, "STREAM", NOW).rows) == 100
@@ -240,7 +241,9 @@ def test_times_of_one_minute_but_several_zones_are_each_in_its_own_minute() -> N
 
 def test_few_bad_messages_do_not_slow_down_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     judged: list[object] = []
-    monkeypatch.setattr(bulk, "parse_message", lambda value, now: judged.append(value) or parse_message(value, now))
+    monkeypatch.setattr(
+        message_bulk, "parse_message", lambda value, now: judged.append(value) or parse_message(value, now)
+    )
     messages: list[bytes | None] = [*valid_messages(5000)]
     messages[1234] = b"rubbish"
     messages[4000] = None

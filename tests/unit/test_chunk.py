@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from lambda_app import settings
-from lambda_app.chunk import Chunk
-from lambda_app.core.offsets import fingerprint
-from lambda_app.core.run import Run
-from lambda_app.storage import Refusal, StoreResult
+from lambda_app.core.stream.chunk import Chunk
+from lambda_app.core.stream.offsets import fingerprint
+from lambda_app.core.stream.run import Run
+from lambda_app.core.transaction.outcome import Refusal, StoreResult
 
 VALID = (
     b'{"transaction_id": "T1", "account_id": "A1", "transaction_type": "refund", "amount": 1,'

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from lambda_app.core.conflicts import CONTENT, conflict_reason
+from lambda_app.core.transaction.conflicts import CONTENT, conflict_reason
 
 STORED = dict.fromkeys(CONTENT) | {"account_id": "A1", "transaction_type": "refund", "amount": Decimal("10.00")}
 START = "conflicts with the stored transaction of this id and time: "

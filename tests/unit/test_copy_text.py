@@ -6,8 +6,8 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambda_app.core.copy_text import COLUMNS, encode_row
-from lambda_app.core.message import Transaction
+from lambda_app.core.transaction.copy_text import COLUMNS, encode_row
+from lambda_app.core.transaction.message import Transaction
 
 ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from lambda_app.compressed_files import SMALL_BYTES, GunzippedFile, HashedFile, is_compressed
-from lambda_app.core.copy_text import COLUMNS, unescape
-from lambda_app.core.csv_bulk import CsvFile
+from lambda_app.batch.compressed_files import SMALL_BYTES, GunzippedFile, HashedFile, is_compressed
+from lambda_app.core.csv.bulk import CsvFile
+from lambda_app.core.transaction.copy_text import COLUMNS, unescape
 from lambda_app.errors import InvalidFile
 from tests.cases.files import HERE, SHORTHANDS, FileCase, file_cases
 

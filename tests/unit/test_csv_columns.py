@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from lambda_app.core.csv_columns import split_columns
+from lambda_app.core.csv.columns import split_columns
 
 
 def columns_of(text: str, width: int) -> Sequence[Sequence[str]] | None:

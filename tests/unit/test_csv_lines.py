@@ -6,8 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from lambda_app.core import csv_lines
-from lambda_app.core.csv_lines import LONGEST_LINE_BYTES, Lines
+from lambda_app.core.csv import lines
+from lambda_app.core.csv.lines import LONGEST_LINE_BYTES, Lines
 
 
 class SlowFile(io.BytesIO):
@@ -39,7 +39,7 @@ def test_lines_are_those_of_the_whole_file(data: bytes, size: int) -> None:
 
 @pytest.mark.parametrize("end", [b"\n", b"\r", b"\r\n"])
 def test_line_that_is_too_long_is_cut_and_counts_as_one(end: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(csv_lines, "LONGEST_LINE_BYTES", 10)
+    monkeypatch.setattr(lines, "LONGEST_LINE_BYTES", 10)
     long = b"x" * 10_000
 
     for size in (3, 4, 5, 7, 9_999, 20_000):

@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lambda_app.core import csv_bulk
-from lambda_app.core.aggregates import Aggregates
-from lambda_app.core.copy_text import COLUMNS as COPY_COLUMNS
-from lambda_app.core.copy_text import encode_row, unescape
-from lambda_app.core.csv_bulk import CsvFile
-from lambda_app.core.csv_header import Header
-from lambda_app.core.csv_records import RejectedLine
-from lambda_app.core.csv_rows import parse_raw_record, parse_record
+from lambda_app.core.csv import bulk
+from lambda_app.core.csv.bulk import CsvFile
+from lambda_app.core.csv.header import Header
+from lambda_app.core.csv.records import RejectedLine
+from lambda_app.core.csv.rows import parse_raw_record, parse_record
+from lambda_app.core.transaction.aggregates import Aggregates
+from lambda_app.core.transaction.copy_text import COLUMNS as COPY_COLUMNS
+from lambda_app.core.transaction.copy_text import encode_row, unescape
 from lambda_app.errors import InvalidFile, InvalidMessage
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
@@ -269,7 +269,7 @@ def same(values: dict[str, str | None]) -> dict[str, object]:
 
 
 def test_valid_records_are_not_judged_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(csv_bulk, "parse_record", pytest.fail)
+    monkeypatch.setattr(bulk, "parse_record", pytest.fail)
     lines = [GOOD, GOOD.replace("T08", " 08"), '"T""1",A1,purchase,1e2,2026-11-23T08:00:00', GOOD.replace("A1", "ü")]
 
     for rows in ([each] * 3000 for each in lines):

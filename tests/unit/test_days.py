@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambda_app.core.days import Days
+from lambda_app.core.transaction.days import Days
 
 ZONES = ["UTC", "America/New_York", "Asia/Kathmandu", "America/Havana", "Pacific/Apia", "Pacific/Chatham"]
 # In UTC: minutes around midnight, which comes twice in Havana, and to Kathmandu and Chatham at a quarter of an hour.

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from lambda_app.core.dead_letters import like_pattern, readable, reason_kind
-from lambda_app.core.message import parse_message
+from lambda_app.core.operate.letter_text import like_pattern, readable, reason_kind
+from lambda_app.core.transaction.message import parse_message
 from lambda_app.errors import InvalidMessage
 
 

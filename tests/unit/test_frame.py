@@ -10,9 +10,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from lambda_app import cli, database, logs, notify, settings
-from lambda_app.broker import _security
+from lambda_app import cli
+from lambda_app.broker.client import _security
+from lambda_app.database.queries import queries
 from lambda_app.errors import AccessRefused, DatabaseUnavailable, InvalidConfiguration, LambdaError
+from lambda_app.host import logs, notify
+from lambda_app.host.environment import credential_path
 from lambda_app.settings import Settings
 
 
@@ -98,7 +101,7 @@ def test_watchdog_seconds_come_from_systemd(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_queries_are_found_by_name() -> None:
-    found = database.queries("positions")
+    found = queries("positions")
 
     assert {"select_positions", "insert_position", "move_position", "insert_gap", "advance_positions"} <= set(found)
     assert found["select_positions"].startswith("-- Where we are")
@@ -106,13 +109,13 @@ def test_queries_are_found_by_name() -> None:
 
 def test_credential_path_is_none_when_not_given(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
-    assert settings.credential_path("pgpass-stream") is None
+    assert credential_path("pgpass-stream") is None
 
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
-    assert settings.credential_path("pgpass-stream") is None
+    assert credential_path("pgpass-stream") is None
 
     (tmp_path / "pgpass-stream").touch()
-    assert settings.credential_path("pgpass-stream") == tmp_path / "pgpass-stream"
+    assert credential_path("pgpass-stream") == tmp_path / "pgpass-stream"
 
 
 def test_kafka_user_is_authenticated_exactly_when_its_credential_is_there(

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from lambda_app.core.generator import (
+from lambda_app.core.transaction.generator import (
     ACCOUNTS,
     CATEGORIES,
     TRANSACTION_TYPES,
@@ -17,7 +17,7 @@ from lambda_app.core.generator import (
     generate_day,
     render_message,
 )
-from lambda_app.core.identifiers import TransactionIds
+from lambda_app.core.transaction.identifiers import TransactionIds
 
 NOON = 1_795_521_600_250
 MIDNIGHT = NOON - 12 * 3600 * 1000

@@ -5,7 +5,8 @@ from datetime import date
 
 import pytest
 
-from lambda_app.core.health import (
+from lambda_app.core.batch.inbox_entries import InboxEntry
+from lambda_app.core.operate.health import (
     COMPONENTS,
     HELPERS,
     TARGET,
@@ -15,7 +16,6 @@ from lambda_app.core.health import (
     UnitFacts,
     reasons_for_concern,
 )
-from lambda_app.core.inbox_entries import InboxEntry
 
 ACTIVE = UnitFacts(loaded=True, active_state="active", sub_state="running")
 RESTING = UnitFacts(loaded=True)

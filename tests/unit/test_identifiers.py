@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from lambda_app.core.identifiers import IDS_PER_MILLISECOND, TransactionIds
+from lambda_app.core.transaction.identifiers import IDS_PER_MILLISECOND, TransactionIds
 
 NOW = 1_795_508_080_123
 

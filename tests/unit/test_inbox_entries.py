@@ -2,7 +2,7 @@
 
 import pytest
 
-from lambda_app.core.inbox_entries import InboxEntry, inbox_note, inbox_reasons
+from lambda_app.core.batch.inbox_entries import InboxEntry, inbox_note, inbox_reasons
 
 OLD, NEW = 3600.0, 5.0
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from kafka.errors import KafkaConnectionError
 
-from lambda_app.inlet import Transport
+from lambda_app.broker.reading import Transport
 
 
 @pytest.fixture

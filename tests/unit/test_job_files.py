@@ -2,7 +2,7 @@
 
 import pytest
 
-from lambda_app.core.job_files import job_of, job_place, places_before_claim
+from lambda_app.core.batch.job_files import job_of, job_place, places_before_claim
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from lambda_app.logs import LineFormatter, journal_fields
+from lambda_app.host.logs import LineFormatter, journal_fields
 
 FORMATTER = LineFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
 FAKE = "a.csv\n2026-01-31 00:00:00,000 INFO lambda_app.verify: exact\x1b[2J\u202e"
@@ -41,7 +41,8 @@ def test_line_break_in_an_exception_is_no_line_of_the_log():
 
 def test_unexpected_error_ends_the_command_by_the_log():
     program = f"""
-from lambda_app import cli, logs
+from lambda_app import cli
+from lambda_app.host import logs
 
 def fail(**_):
     logs.configure()

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from lambda_app.core.message import MAX_LENGTHS, Transaction, parse_message, validate_fields
+from lambda_app.core.transaction.message import MAX_LENGTHS, Transaction, parse_message, validate_fields
 from lambda_app.errors import InvalidMessage
 
 NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)

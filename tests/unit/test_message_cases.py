@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from lambda_app.core.bulk import encode_messages
-from lambda_app.core.copy_text import encode_row
-from lambda_app.core.message import parse_message
+from lambda_app.core.transaction.copy_text import encode_row
+from lambda_app.core.transaction.message import parse_message
+from lambda_app.core.transaction.message_bulk import encode_messages
 from lambda_app.errors import InvalidMessage
 from tests.cases.message_cases import Case, message_cases
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambda_app.core.offsets import Gap, Resumption, StoredPosition, fingerprint, resume_position
+from lambda_app.core.stream.offsets import Gap, Resumption, StoredPosition, fingerprint, resume_position
 
 OLD, NEW = UUID(int=1), UUID(int=2)
 

@@ -6,13 +6,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from lambda_app import producer as module
 from lambda_app import settings
-from lambda_app.broker import RecordRefused
-from lambda_app.errors import BrokerUnavailable
-from lambda_app.outlet import Record, Settled
-from lambda_app.producer import PAUSE_SECONDS, Producer
+from lambda_app.broker.sending import Record, Settled
+from lambda_app.errors import BrokerUnavailable, RecordRefused
 from lambda_app.settings import Settings
+from lambda_app.stream import producer
+from lambda_app.stream.producer import PAUSE_SECONDS, Producer
 
 
 class FakeClock:
@@ -81,7 +80,7 @@ def clock() -> FakeClock:
 @pytest.fixture
 def kafka(monkeypatch: pytest.MonkeyPatch) -> FakeKafka:
     fake = FakeKafka()
-    monkeypatch.setattr(module, "Outlet", fake)
+    monkeypatch.setattr(producer, "Outlet", fake)
     return fake
 
 

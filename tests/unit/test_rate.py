@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambda_app.core.rate import CATCH_UP_SECONDS, Pace
+from lambda_app.core.stream.rate import CATCH_UP_SECONDS, Pace
 
 MANY = 1_000_000
 

@@ -1,6 +1,6 @@
 """Records of a partition, read in one piece."""
 
-from lambda_app.core.run import Run
+from lambda_app.core.stream.run import Run
 
 
 def test_run_starts_at_an_offset_within_before_or_behind_it() -> None:

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lambda_app.core.schedule import MAX_ATTEMPTS, JobStatus, day_bounds, due_dates, status_after_failure
+from lambda_app.core.batch.schedule import MAX_ATTEMPTS, JobStatus, due_dates, status_after_failure
+from lambda_app.core.transaction.days import day_bounds
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 # How many hours the days of five years have.

@@ -6,8 +6,8 @@ from decimal import Decimal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lambda_app.core.aggregates import Aggregates
-from lambda_app.core.stats import Stats, merge
+from lambda_app.core.transaction.aggregates import Aggregates
+from lambda_app.core.transaction.stats import Stats, merge
 
 amounts = st.decimals("-9999999999.99", "9999999999.99", places=2) | st.decimals("-10", "10", places=2)
 scores = st.none() | st.decimals("0", "99.99", places=2) | st.sampled_from([Decimal("0.79"), Decimal("0.80")])

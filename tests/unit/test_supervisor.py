@@ -8,11 +8,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from lambda_app import notify, settings, supervisor
-from lambda_app.consumer import Progress
+from lambda_app import settings
 from lambda_app.errors import AccessRefused
+from lambda_app.host import notify
 from lambda_app.settings import Settings
-from lambda_app.supervisor import Supervisor
+from lambda_app.stream import supervisor
+from lambda_app.stream.supervisor import Supervisor
+from lambda_app.stream.worker import Progress
 
 
 class MovedClock:

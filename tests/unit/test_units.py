@@ -2,8 +2,8 @@
 
 import pytest
 
-from lambda_app.core.health import UnitFacts
-from lambda_app.core.units import parse_cpu_stat, parse_units, unit_facts
+from lambda_app.core.operate.health import UnitFacts
+from lambda_app.core.operate.units import parse_cpu_stat, parse_units, unit_facts
 
 SHOWN = """\
 Id=kafka.service

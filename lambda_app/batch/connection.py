@@ -1,0 +1,34 @@
+"""The connection of the batch role, and its queries."""
+
+import logging
+from typing import Any, cast
+
+from lambda_app import settings
+from lambda_app.core.backoff import Backoff
+from lambda_app.database.connection import BATCH, Connection, connect
+from lambda_app.database.queries import fetch_all, queries
+from lambda_app.errors import DatabaseUnavailable
+from lambda_app.host.clock import Clock
+
+logger = logging.getLogger(__name__)
+
+
+def connect_patiently(clock: Clock) -> Connection:
+    """A connection of the batch role; waits, with growing delays, while PostgreSQL is away."""
+    backoff = Backoff(settings.BACKOFF_FIRST_SECONDS, settings.BACKOFF_CAP_SECONDS)
+    while True:
+        try:
+            return open_connection()
+        except DatabaseUnavailable as error:
+            logger.warning("Waiting for PostgreSQL: %s", error)
+            clock.sleep(backoff.next_delay())
+
+
+def open_connection() -> Connection:
+    """Raises DatabaseUnavailable when trying again can help, AccessRefused when it cannot."""
+    return connect(BATCH, "lambda-csv-batch")
+
+
+def query(connection: Connection, name: str, **values: object) -> list[tuple[Any, ...]]:
+    """Runs a query of batch.sql inside the caller's transaction."""
+    return cast("list[tuple[Any, ...]]", fetch_all(connection, queries("batch")[name], values))

@@ -1,0 +1,290 @@
+"""Files from source systems: `inbox/NAME.csv`, then `claimed/JOB-NAME.csv`, in the end in `done/` or `failed/`.
+
+A file is one job by its content: the same bytes twice are one job, other bytes under the same name are another. A job
+is registered before its file is renamed, so a kill between two steps leaves something that the next call finishes.
+Each entry of the inbox stands for itself: one that cannot be loaded becomes a failed job that says why.
+"""
+
+import errno
+import logging
+import math
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, cast
+
+from lambda_app.batch.directories import make_directory, move
+from lambda_app.core.batch.inbox_names import is_input
+from lambda_app.core.batch.job_files import CLAIMED, DONE, FAILED, INBOX, job_of, job_place
+from lambda_app.core.batch.schedule import JobStatus
+from lambda_app.database.connection import Connection, transaction
+from lambda_app.database.queries import fetch_all, queries
+from lambda_app.host import logs
+from lambda_app.host.clock import Clock
+from lambda_app.host.hashing import hash_file
+
+logger = logging.getLogger(__name__)
+
+# A file system takes names of 255 bytes; the job goes before it.
+_LONGEST_NAME_BYTES = 200
+# A writer that was slow comes back within minutes; the weekly audit looks at older files too.
+_LATE_DAYS = 8
+# Faults of the disk, or of this process: no entry is to blame, and all are tried again.
+_OUTAGES = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE, errno.ENOMEM, errno.EMFILE, errno.ENFILE}
+
+
+@dataclass
+class Registered:
+    """What a look into the inbox gave."""
+
+    # Jobs that are to be run.
+    jobs: list[str] = field(default_factory=list)
+    # Entries that had to stay where they are, each with the reason.
+    stuck: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _EndedFile:
+    """A file in done/ or failed/, as its job knew it."""
+
+    job_id: str
+    content_hash: bytes
+    file_bytes: int | None
+    # Seconds since 1970.
+    ended_at: float
+    continued_by: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """What the database says of the job of a file."""
+
+    id: int
+    job_id: str
+    status: str
+    # The name that the content had first.
+    file: str
+    is_new: bool
+    # Why it failed before.
+    error: str | None
+
+    def log(self, name: str, continues: str | None) -> None:
+        if self.is_new and continues:
+            text = f"{name} changed after it was registered: {self.job_id} loads what is new"
+        elif self.is_new:
+            text = f"{name} is {self.job_id}"
+        elif self.status == JobStatus.COMPLETED:
+            text = f"{name} was loaded before, by {self.job_id}: nothing to do"
+        else:
+            text = f"{name} is {self.job_id}, as {self.file}"
+        logger.info(text, extra={"job_id": self.job_id, "file": name})
+
+
+def place(directory: Path, status: str, job_id: str, name: str) -> Path:
+    """Where the file of a job lies, below the batch's directory."""
+    return directory / job_place(status, job_id, name)
+
+
+def register_files(connection: Connection, directory: Path, clock: Clock, quiet_seconds: float) -> Registered:
+    """Registers each complete file of the inbox, and each ended one that has changed, as a pending job.
+
+    A file is complete when it has not changed for `quiet_seconds`. Waits three times as long for the others, then
+    leaves them.
+    """
+    make_directory(directory / INBOX)
+    registered = Registered()
+    for path in _changed_files(connection, directory, clock, quiet_seconds):
+        _take(connection, directory, path, registered, continues=job_of(path.name))
+    for path in _complete_files(directory / INBOX, clock, quiet_seconds):
+        _take(connection, directory, path, registered)
+    return registered
+
+
+def put_away(directory: Path, status: str, job_id: str, name: str) -> None:
+    """Moves the file of a job that has ended; `tidy` does it later if that fails."""
+    claimed = place(directory, JobStatus.PENDING, job_id, name)
+    try:
+        if claimed.exists():
+            move(claimed, place(directory, status, job_id, name))
+    except OSError as error:
+        logger.error("%s stays where it is: %s", claimed, error)  # noqa: TRY400 - one clear line, no traceback
+
+
+def tidy(connection: Connection, directory: Path) -> None:
+    """Moves the files of jobs that have ended and were killed before they had done so themselves."""
+    claimed = {job_of(path.name) for path in (directory / CLAIMED).glob("*")}
+    if not claimed:
+        return
+    for job_id, status, name in _query(connection, "ended_jobs", job_ids=list(claimed)):
+        put_away(directory, status, job_id, name)
+
+
+def _complete_files(inbox: Path, clock: Clock, quiet_seconds: float) -> Iterator[Path]:
+    """Entries that nobody has changed for a while, oldest first."""
+    deadline = clock.monotonic() + 3 * quiet_seconds
+    seen: set[str] = set()
+    while True:
+        names = {name for name in os.listdir(inbox) if is_input(name)} - seen
+        ages = {inbox / name: _age_seconds(inbox / name, clock) for name in names}
+        quiet = {path: age for path, age in ages.items() if age >= quiet_seconds}
+        for path in sorted(quiet, key=lambda path: (-quiet[path], path)):
+            seen.add(path.name)
+            yield path
+        waiting = quiet_seconds - min((ages[path] for path in ages.keys() - quiet.keys()), default=0.0)
+        if len(ages) == len(quiet) or clock.monotonic() + waiting > deadline:
+            break
+        clock.sleep(max(0.1, waiting))
+    for path in ages.keys() - quiet.keys():
+        logger.info("%s is still being written: left for the next run", path)
+
+
+def _changed_files(connection: Connection, directory: Path, clock: Clock, quiet_seconds: float) -> Iterator[Path]:
+    """Files in done/ and failed/ that somebody went on writing to: their jobs know another content."""
+    oldest = (clock.now() - timedelta(days=_LATE_DAYS)).timestamp()
+    found: dict[str, list[Path]] = {}
+    for place_name in (DONE, FAILED):
+        for entry in os.scandir(directory / place_name) if (directory / place_name).is_dir() else ():
+            if entry.is_file(follow_symlinks=False) and entry.stat(follow_symlinks=False).st_mtime > oldest:
+                found.setdefault(job_of(entry.name), []).append(Path(entry.path))
+    if not found:
+        return
+    for row in _query(connection, "ended_files", job_ids=list(found)):
+        ended = _EndedFile(*row)
+        for path in found[ended.job_id]:
+            try:
+                if _age_seconds(path, clock) >= quiet_seconds and _has_changed(path, ended):
+                    yield path
+            except OSError as error:
+                logger.warning("Cannot tell whether %s has changed: %s", path, error)
+
+
+def _has_changed(path: Path, ended: _EndedFile) -> bool:
+    if ended.continued_by is not None:
+        # It lies here only when the planner was killed before it moved the file.
+        return True
+    status = path.lstat()
+    is_touched = status.st_size != ended.file_bytes or status.st_mtime > ended.ended_at
+    return is_touched and hash_file(path)[0] != bytes(ended.content_hash)
+
+
+def _age_seconds(path: Path, clock: Clock) -> float:
+    try:
+        status = path.lstat()
+    except FileNotFoundError:
+        return 0.0
+    # The change time too: cp -p and rsync -t set the other one back. A time that is ahead says nothing.
+    age = clock.now().timestamp() - max(status.st_mtime, status.st_ctime)
+    return age if age >= 0 else math.inf
+
+
+def _take(
+    connection: Connection, directory: Path, path: Path, registered: Registered, continues: str | None = None
+) -> None:
+    """Registers one file and claims it; whatever is wrong with it stops no other."""
+    try:
+        content_hash, size = hash_file(path)
+    except FileNotFoundError:
+        # Taken away, or claimed by another planner, since we looked.
+        return
+    except OSError as error:
+        if error.errno in _OUTAGES:
+            _wait_for_disk(path, error, registered)
+        elif not _refuse(connection, directory, path, _reason(error)):
+            registered.stuck.append(f"{path.name}: {_reason(error)}")
+        return
+    name = _storable(path.name.removeprefix(f"{continues}-") if continues else path.name)
+    job = _Job(
+        *_query(
+            connection, "register_file", file=name, content_hash=content_hash, file_bytes=size, continues=continues
+        )[0]
+    )
+    job.log(path.name, continues)
+    # What was loaded already keeps its own name beside the file that was.
+    target = place(directory, job.status, job.job_id, name if job.status == JobStatus.COMPLETED else job.file)
+    try:
+        move(path, target)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        if error.errno in _OUTAGES:
+            _wait_for_disk(path, error, registered)
+        else:
+            _give_up(connection, path, job, _reason(error))
+            registered.stuck.append(f"{path.name}: {_reason(error)}")
+        return
+    if job.status == JobStatus.PENDING:
+        registered.jobs.append(job.job_id)
+
+
+def _wait_for_disk(path: Path, error: OSError, registered: Registered) -> None:
+    logger.error("%s waits: %s", path, error)
+    registered.stuck.append(f"{path.name}: {error.strerror}")
+
+
+def _give_up(connection: Connection, path: Path, job: _Job, reason: str) -> None:
+    """Fails the job of a file that cannot be claimed; told once, however often the planner meets the file."""
+    if job.status == JobStatus.PENDING:
+        _query(connection, "end_attempt", id=job.id, status=JobStatus.FAILED, error=reason)
+        if job.error != reason:
+            _tell(path, job.job_id, reason)
+
+
+def _refuse(connection: Connection, directory: Path, path: Path, reason: str) -> bool:
+    """Makes an entry that cannot be loaded a failed job, and moves it out of the way; whether that could be done.
+
+    What cannot leave the inbox gets another name there. Of an entry that can do neither one job tells, however often
+    the planner meets it.
+    """
+    name = _storable(path.name)
+    [(job_id,)] = _query(connection, "last_refusal", file=name, error=reason) or [(None,)]
+    is_known = job_id is not None and not os.path.lexists(place(directory, JobStatus.FAILED, job_id, name))
+    if is_known:
+        _query(connection, "repeat_refusal", job_id=job_id)
+    else:
+        [(job_id,)] = _query(connection, "refuse_file", file=name, error=reason)
+        _tell(path, job_id, reason)
+    targets = (place(directory, JobStatus.FAILED, job_id, name), path.with_name(f"{name}.refused-{job_id}"))
+    return any(_moved(path, target) for target in targets)
+
+
+def _tell(path: Path, job_id: str, reason: str) -> None:
+    logger.log(
+        logs.ALERT,
+        "%s in the inbox is not loaded, %s: %s; see lambda-app batch list",
+        path.name,
+        job_id,
+        reason,
+        extra={"job_id": job_id, "file": path.name},
+    )
+
+
+def _moved(path: Path, target: Path) -> bool:
+    try:
+        if os.path.lexists(target):
+            return False
+        move(path, target)
+    except OSError as error:
+        logger.warning("%s cannot become %s: %s", path, target, error)
+        return False
+    return True
+
+
+def _reason(error: OSError) -> str:
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return "lambda-batch may not read or move it: change its owner or mode, and put it into the inbox again"
+    return str(error.strerror or error)
+
+
+def _storable(name: str) -> str:
+    """A file's name as text that PostgreSQL takes, its end if it is very long."""
+    text = os.fsencode(name).decode("utf-8", "replace")
+    while len(text.encode()) > _LONGEST_NAME_BYTES:
+        text = text[1:]
+    return text
+
+
+def _query(connection: Connection, name: str, **values: object) -> list[tuple[Any, ...]]:
+    with transaction(connection):
+        return cast("list[tuple[Any, ...]]", fetch_all(connection, queries("batch")[name], values))

@@ -1,0 +1,63 @@
+"""The planner of the batch: registers the due dates and the files of the inbox as pending jobs."""
+
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+from lambda_app.batch import inbox
+from lambda_app.batch.connection import query
+from lambda_app.core.batch.schedule import due_dates
+from lambda_app.database.connection import Connection, transaction
+from lambda_app.errors import LambdaError, RetryableError
+from lambda_app.host.clock import Clock
+from lambda_app.layers.day_tables import ensure_partitions
+
+# The source of the jobs whose file the platform generates itself.
+SOURCE = "generated"
+
+
+def schedule(connection: Connection, directory: Path, clock: Clock, quiet_seconds: float) -> list[str]:
+    """Registers what is due and what has come into the inbox, as pending jobs; returns their ids.
+
+    Raises RetryableError when all that is left are entries of the inbox that can be neither loaded nor moved: the
+    unit then waits before it starts again, which lambda-inbox.path would have it do at once.
+    """
+    due = schedule_due_jobs(connection)
+    registered = inbox.register_files(connection, directory, clock, quiet_seconds)
+    if registered.stuck and not due + registered.jobs:
+        raise RetryableError(f"stuck in the inbox: {'; '.join(sorted(registered.stuck))}")
+    return due + registered.jobs
+
+
+def schedule_due_jobs(connection: Connection) -> list[str]:
+    """Registers each due date that is not registered yet, as a pending job; returns the new job ids.
+
+    Makes the partitions of today and tomorrow too: this runs first each night.
+    """
+    with transaction(connection):
+        [(today,)] = query(connection, "today")
+        [(last,)] = query(connection, "last_business_date", source=SOURCE)
+        registered = [job_id for day in due_dates(last, today) if (job_id := _register(connection, day))]
+        ensure_partitions(connection, (today, today + timedelta(days=1)))
+        return registered
+
+
+def schedule_date(connection: Connection, day: date) -> str | None:
+    """Registers one date, or gives a failed job its attempts back; None when its job is at work or done."""
+    with transaction(connection):
+        [(today,)] = query(connection, "today")
+        if day >= today:
+            raise LambdaError(f"{day} has not ended yet: only closed days are loaded")
+        reopened = query(connection, "reopen_failed_job", source=SOURCE, business_date=day)
+        return str(reopened[0][0]) if reopened else _register(connection, day)
+
+
+def list_jobs(connection: Connection, limit: int) -> list[tuple[Any, ...]]:
+    """The newest jobs, newest first: the columns of list_jobs in batch.sql."""
+    with transaction(connection):
+        return query(connection, "list_jobs", limit=limit)
+
+
+def _register(connection: Connection, day: date) -> str | None:
+    rows = query(connection, "register_job", source=SOURCE, business_date=day)
+    return str(rows[0][0]) if rows else None

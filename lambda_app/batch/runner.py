@@ -1,0 +1,213 @@
+"""The runner of the batch: does the pending jobs, oldest first, one run at a time, then recomputes.
+
+A job's rows, its dead letters and its completion are one transaction: killed at any moment it is loaded or it is not.
+PostgreSQL being away is waited for and counts as no attempt; a start that was killed counts as one.
+"""
+
+import logging
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from lambda_app import settings
+from lambda_app.batch import inbox
+from lambda_app.batch.connection import connect_patiently, open_connection, query
+from lambda_app.batch.files import LoadedFile, load_file, write_generated_file
+from lambda_app.core.backoff import Backoff
+from lambda_app.core.batch.job_files import GENERATED, places_before_claim
+from lambda_app.core.batch.schedule import MAX_ATTEMPTS, Job, JobStatus, status_after_failure
+from lambda_app.database.connection import BATCH, Connection, DatabaseError, transaction
+from lambda_app.database.queries import time_zone_name
+from lambda_app.errors import DatabaseUnavailable, InvalidFile, LambdaError, RetryableError
+from lambda_app.host.clock import Clock
+from lambda_app.layers.recompute import dirty_days, recompute_days, recompute_uncounted
+from lambda_app.layers.store import BATCH_SHARD, Store
+
+logger = logging.getLogger(__name__)
+
+# A killed run's lock ends when PostgreSQL notices; a run that is really at work takes longer.
+LOCK_WAIT_SECONDS = 30.0
+LOCK_POLL_SECONDS = 0.5
+# The planner moves a file right after it has registered it.
+CLAIM_WAIT_SECONDS = 5.0
+
+
+class BatchRun:
+    """One call of `batch run`: does every job that is pending, each at most once."""
+
+    def __init__(self, directory: Path, clock: Clock) -> None:
+        self._directory = directory
+        self._clock = clock
+        self._done: list[int] = []
+        # The job whose attempt an outage of PostgreSQL broke off: it goes on with the same attempt.
+        self._interrupted: int | None = None
+        self._first_starts: list[datetime] = []
+        self._to_retry: list[str] = []
+
+    def run(self) -> None:
+        """Raises RetryableError when a job is to be tried again later, LambdaError when one was given up."""
+        backoff = Backoff(settings.BACKOFF_FIRST_SECONDS, settings.BACKOFF_CAP_SECONDS)
+        while True:
+            try:
+                with closing(connect_patiently(self._clock)) as connection:
+                    if not self._lock(connection):
+                        logger.warning("Another batch run is at work: nothing to do for this one")
+                        return
+                    inbox.tidy(connection, self._directory)
+                    self._run_jobs(connection)
+                    self._recompute(connection)
+                    # Registered meanwhile.
+                    while self._run_jobs(connection):
+                        self._recompute(connection)
+                    failed = self._failed_jobs(connection)
+                break
+            except DatabaseUnavailable as error:
+                logger.warning("The batch goes on when PostgreSQL is back: %s", error)
+                self._clock.sleep(backoff.next_delay())
+        if self._to_retry:
+            raise RetryableError(f"to be tried again: {', '.join(self._to_retry)}")
+        if failed:
+            raise LambdaError(f"given up: {', '.join(failed)}; lambda-app batch list shows why")
+
+    def _recompute(self, connection: Connection) -> None:
+        for _ in recompute_days(dirty_days(connection), self._clock):
+            pass
+        recompute_uncounted(self._clock, BATCH)
+
+    def _lock(self, connection: Connection) -> bool:
+        deadline = self._clock.monotonic() + LOCK_WAIT_SECONDS
+        while True:
+            with transaction(connection):
+                [(locked,)] = query(connection, "try_lock")
+            if locked or self._clock.monotonic() >= deadline:
+                return bool(locked)
+            self._clock.sleep(LOCK_POLL_SECONDS)
+
+    def _run_jobs(self, connection: Connection) -> bool:
+        """Whether there was one."""
+        count = len(self._done)
+        while True:
+            with transaction(connection):
+                rows = query(connection, "jobs_to_run", done=self._done)
+            if not rows:
+                return len(self._done) > count
+            job = Job(*rows[0])
+            if not self._is_claimed(job):
+                logger.warning("%s waits: its file %s is yet to be claimed by the planner", job.job_id, job.file)
+            elif job.status == JobStatus.RUNNING and job.id != self._interrupted and job.attempts >= MAX_ATTEMPTS:
+                self._end_attempt(connection, job, JobStatus.FAILED, f"killed in attempt {job.attempts}")
+            else:
+                self._attempt(connection, job)
+            self._done.append(job.id)
+
+    def _is_claimed(self, job: Job) -> bool:
+        """Whether the file is where it belongs; also when it is nowhere, which the attempt will say."""
+        if job.file is None:
+            return True
+        claimed = inbox.place(self._directory, job.status, job.job_id, job.file)
+        elsewhere = [self._directory / place for place in places_before_claim(job.file, job.predecessors)]
+        deadline = self._clock.monotonic() + CLAIM_WAIT_SECONDS
+        while not claimed.exists() and any(path.exists() for path in elsewhere):
+            if self._clock.monotonic() >= deadline:
+                return False
+            self._clock.sleep(LOCK_POLL_SECONDS)
+        return True
+
+    def _attempt(self, connection: Connection, job: Job) -> None:
+        attempts = job.attempts if job.id == self._interrupted else job.attempts + 1
+        self._interrupted = job.id
+        with transaction(connection):
+            [(first_start,)] = query(connection, "start_job", id=job.id, attempts=attempts)
+        self._first_starts.append(first_start)
+        started = self._clock.monotonic()
+        try:
+            loaded = self._load(connection, job)
+        except (LambdaError, DatabaseError, OSError) as error:
+            # An outage breaks the connection; whatever PostgreSQL says on a whole one is about this job.
+            if isinstance(error, DatabaseUnavailable) and connection.closed:
+                raise
+            self._give_back(connection, job, attempts, first_start, error)
+        else:
+            self._put_away(job, JobStatus.COMPLETED)
+            _log_completion(job, loaded, self._clock.monotonic() - started)
+
+    def _load(self, connection: Connection, job: Job) -> LoadedFile:
+        path = self._file_of(connection, job)
+        store = Store(connection, BATCH_SHARD)
+        with closing(open_connection()) as partition_maker, store.transaction():
+            loaded = load_file(store, partition_maker, path, job.file or path.name, job.job_id, self._clock.now())
+            if job.content_hash and loaded.content_hash != bytes(job.content_hash):
+                raise InvalidFile(
+                    "it was changed after it had been registered: write under another name, and rename to *.csv when"
+                    " complete"
+                )
+            query(
+                connection,
+                "complete_job",
+                id=job.id,
+                rows_read=loaded.read,
+                rows_loaded=loaded.loaded,
+                rows_duplicate=loaded.duplicate,
+                rows_rejected=loaded.rejected,
+                header=list(loaded.header.columns),
+                delimiter=loaded.header.delimiter,
+            )
+        return loaded
+
+    def _file_of(self, connection: Connection, job: Job) -> Path:
+        if job.file:
+            path = inbox.place(self._directory, job.status, job.job_id, job.file)
+            if not path.exists():
+                raise InvalidFile(f"its file is not in {path}: put it into the inbox again")
+            return path
+        with transaction(connection):
+            zone = ZoneInfo(time_zone_name(connection))
+        return write_generated_file(self._directory / GENERATED, job.business_date, zone)
+
+    def _give_back(
+        self, connection: Connection, job: Job, attempts: int, first_start: datetime, error: Exception
+    ) -> None:
+        text = " ".join(str(error).split()) or type(error).__name__
+        if isinstance(error, InvalidFile):
+            # It will not get better by being tried again.
+            self._end_attempt(connection, job, JobStatus.FAILED, text)
+            return
+        status = status_after_failure(attempts, first_start, self._clock.now())
+        self._end_attempt(connection, job, status, f"attempt {attempts} of {MAX_ATTEMPTS}: {text}")
+
+    def _end_attempt(self, connection: Connection, job: Job, status: JobStatus, error: str) -> None:
+        with transaction(connection):
+            query(connection, "end_attempt", id=job.id, status=status, error=error)
+        if status is JobStatus.PENDING:
+            self._to_retry.append(job.job_id)
+        else:
+            self._put_away(job, status)
+            if job.started_at:
+                self._first_starts.append(job.started_at)
+        logger.error("%s for %s is %s: %s", job.job_id, job.subject, status, error, extra={"job_id": job.job_id})
+
+    def _put_away(self, job: Job, status: JobStatus) -> None:
+        if job.file:
+            inbox.put_away(self._directory, status, job.job_id, job.file)
+
+    def _failed_jobs(self, connection: Connection) -> list[str]:
+        """The jobs given up by this run, or by the one that it is the retry of."""
+        if not self._first_starts:
+            return []
+        with transaction(connection):
+            return [job_id for (job_id,) in query(connection, "failed_since", since=min(self._first_starts))]
+
+
+def _log_completion(job: Job, loaded: LoadedFile, seconds: float) -> None:
+    logger.info(
+        "%s for %s completed in %.1f s: read %d, loaded %d, duplicate %d, rejected %d",
+        job.job_id,
+        job.subject,
+        seconds,
+        loaded.read,
+        loaded.loaded,
+        loaded.duplicate,
+        loaded.rejected,
+        extra={"job_id": job.job_id, "business_date": job.business_date, "rows_loaded": loaded.loaded},
+    )

@@ -1,0 +1,1 @@
+"""Kafka, and the only package that imports kafka-python."""

@@ -1,0 +1,1 @@
+"""Which jobs the batch has, and where their files lie."""

@@ -1,0 +1,1 @@
+"""CSV text taken apart into transactions."""

@@ -1,0 +1,86 @@
+"""What `systemctl show` prints about units, as facts."""
+
+import re
+from dataclasses import dataclass
+
+from lambda_app.core.operate.health import UnitFacts
+
+PROPERTIES = (
+    "Id",
+    "LoadState",
+    "ActiveState",
+    "SubState",
+    "Result",
+    "MemoryCurrent",
+    "MemoryMax",
+    "CPUUsageNSec",
+    "CPUQuotaPerSecUSec",
+    "ControlGroup",
+)
+# How systemd writes a number that it does not have.
+_UNSET = {"", "[not set]", "infinity", str(2**64 - 1)}
+_SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0}
+
+
+@dataclass(frozen=True, slots=True)
+class UnitSample:
+    """A unit at one moment; its CPU time says something only together with a later sample."""
+
+    properties: dict[str, str]
+    # CPU time since the unit started.
+    cpu_seconds: float | None = None
+
+
+def parse_units(text: str) -> dict[str, UnitSample]:
+    """The units in the output of `systemctl show`: blocks of NAME=VALUE lines, an empty line between."""
+    samples: dict[str, UnitSample] = {}
+    for block in text.strip().split("\n\n"):
+        properties = dict(line.partition("=")[::2] for line in block.splitlines())
+        if "Id" in properties:
+            nanoseconds = _number(properties.get("CPUUsageNSec", ""))
+            cpu_seconds = None if nanoseconds is None else nanoseconds / 1e9
+            samples[properties["Id"]] = UnitSample(properties, cpu_seconds)
+    return samples
+
+
+def parse_cpu_stat(text: str) -> float | None:
+    """CPU seconds in a control group's cpu.stat: systemd does not read it where both cgroup versions are in use."""
+    match = re.search(r"^usage_usec (\d+)$", text, re.MULTILINE)
+    return int(match[1]) / 1e6 if match else None
+
+
+def unit_facts(earlier: UnitSample | None, later: UnitSample, seconds: float) -> UnitFacts:
+    """A unit's facts from two samples taken so many seconds apart."""
+    properties = later.properties
+    return UnitFacts(
+        loaded=properties.get("LoadState") == "loaded",
+        active_state=properties.get("ActiveState", "unknown"),
+        sub_state=properties.get("SubState", "unknown"),
+        result=properties.get("Result", "success"),
+        memory_bytes=_number(properties.get("MemoryCurrent", "")),
+        memory_limit_bytes=_number(properties.get("MemoryMax", "")),
+        cpu_share=_cpu_share(earlier, later, seconds),
+        cpu_limit_share=_timespan_seconds(properties.get("CPUQuotaPerSecUSec", "")),
+    )
+
+
+def _cpu_share(earlier: UnitSample | None, later: UnitSample, seconds: float) -> float | None:
+    if earlier is None or earlier.cpu_seconds is None or later.cpu_seconds is None or seconds <= 0:
+        return None
+    # A unit that started again in between counts from zero.
+    return max(0.0, later.cpu_seconds - earlier.cpu_seconds) / seconds
+
+
+def _number(text: str) -> int | None:
+    return None if text in _UNSET else int(text)
+
+
+def _timespan_seconds(text: str) -> float | None:
+    """Seconds of a span like `1min 30s` or `250ms`.
+
+    >>> _timespan_seconds("1s 500ms")
+    1.5
+    """
+    if text in _UNSET:
+        return None
+    return sum(float(number) * _SECONDS[unit] for number, unit in re.findall(r"([\d.]+)(us|ms|s|min|h)\b", text))

@@ -1,0 +1,146 @@
+"""Connections to PostgreSQL, their transactions, and its errors in the package's own classes.
+
+Who connects is a libpq service (PGSERVICEFILE), its password a passfile among the credentials: no secret passes here.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from types import MappingProxyType
+
+import psycopg2
+import psycopg2.errors
+from psycopg2.extensions import TRANSACTION_STATUS_IDLE, connection
+
+from lambda_app import settings
+from lambda_app.errors import AccessRefused, DatabaseUnavailable, InvalidConfiguration
+from lambda_app.host.environment import credential_path
+
+Connection = connection
+# What a statement fails with because of itself: of the values in it, of a table that is not there, of anything in it.
+ValueRefused = (psycopg2.DataError, psycopg2.IntegrityError)
+UndefinedTable = psycopg2.errors.UndefinedTable
+# A lock was not to be had within lock_timeout.
+LockTimeout = psycopg2.errors.LockNotAvailable
+# What is to be dropped is used by something else that someone made.
+DependentObjects = psycopg2.errors.DependentObjectsStillExist
+StatementRefused = (*ValueRefused, psycopg2.ProgrammingError, psycopg2.NotSupportedError)
+
+OWNER = "lambda-owner"
+STREAM = "lambda-stream"
+BATCH = "lambda-batch"
+READER = "lambda-reader"
+
+# What a statement fails with that `translated_errors` leaves as it is.
+DatabaseError = psycopg2.Error
+_REFUSALS = re.compile(
+    r"authentication failed|no password supplied|no pg_hba\.conf entry"
+    r"|role .* does not exist|database .* does not exist|permission denied",
+)
+_MISCONFIGURATIONS = re.compile(
+    r"definition of service .* not found|service file .* not found|invalid connection option"
+    r"|certificate verify failed|root certificate file .* (?:does not exist|no certificate)|could not read root cert"
+    r"|server certificate for .* does not match|server does not support SSL|invalid sslmode value"
+)
+
+
+def connect(
+    service: str,
+    application_name: str = "lambda-app",
+    server_settings: Mapping[str, str] = MappingProxyType({}),
+) -> Connection:
+    """Connects as a libpq service such as `lambda-stream`, with these parameters of the server for the session.
+
+    Raises DatabaseUnavailable when trying again can help, AccessRefused or InvalidConfiguration when it cannot.
+    """
+    options = {
+        "service": service,
+        "application_name": application_name,
+        "connect_timeout": str(settings.CONNECT_TIMEOUT_SECONDS),
+        # A peer that vanished is noticed within a minute, not after two hours.
+        "keepalives_idle": "10",
+        "keepalives_interval": "5",
+        "keepalives_count": "3",
+        "tcp_user_timeout": "30000",
+    }
+    if server_settings:
+        options["options"] = " ".join(
+            "-c " + f"{name}={value}".replace(" ", "\\ ") for name, value in server_settings.items()
+        )
+    passfile = credential_path("pgpass-" + service.removeprefix("lambda-"))
+    if passfile:
+        options["passfile"] = str(passfile)
+    with translated_errors():
+        return psycopg2.connect("", connection_factory=connection, cursor_factory=None, **options)
+
+
+@contextmanager
+def translated_errors() -> Iterator[None]:
+    """Turns psycopg2's errors about the server (not about a statement's values) into the package's own."""
+    try:
+        yield
+    except psycopg2.errors.InsufficientPrivilege as error:
+        raise AccessRefused(f"PostgreSQL refuses: {_first_line(error)}") from error
+    except (
+        psycopg2.errors.UndefinedTable,
+        psycopg2.errors.InvalidSchemaName,
+        psycopg2.errors.UndefinedFunction,
+    ) as error:
+        raise AccessRefused(f"PostgreSQL lacks the schema ({_first_line(error)}): run lambda-app db migrate") from error
+    except psycopg2.InterfaceError as error:
+        raise DatabaseUnavailable(f"PostgreSQL is away: {_first_line(error)}") from error
+    except psycopg2.OperationalError as error:
+        text = str(error)
+        if error.pgcode is None and _MISCONFIGURATIONS.search(text):
+            raise InvalidConfiguration(f"PostgreSQL connection: {_first_line(error)}") from error
+        if error.pgcode is None and _REFUSALS.search(text):
+            raise AccessRefused(f"PostgreSQL refuses: {_first_line(error)}") from error
+        raise DatabaseUnavailable(f"PostgreSQL is away: {_first_line(error)}") from error
+
+
+@contextmanager
+def transaction(connection: Connection) -> Iterator[None]:
+    """Commits at the end, rolls back on an exception; errors are translated."""
+    with translated_errors():
+        try:
+            yield
+            connection.commit()
+        except BaseException:
+            _roll_back(connection)
+            raise
+
+
+@contextmanager
+def savepoint(connection: Connection) -> Iterator[None]:
+    """Undoes what happens inside when a statement fails there; the transaction goes on, the error too.
+
+    Where nothing came before, rolling back the transaction undoes the same: nothing is sent for it.
+    """
+    if connection.info.transaction_status == TRANSACTION_STATUS_IDLE:
+        try:
+            yield
+        except StatementRefused:
+            connection.rollback()
+            raise
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("SAVEPOINT inside")
+        try:
+            yield
+        except StatementRefused:
+            cursor.execute("ROLLBACK TO SAVEPOINT inside")
+            raise
+        cursor.execute("RELEASE SAVEPOINT inside")
+
+
+def _roll_back(connection: Connection) -> None:
+    # The connection may be what broke: the error that brought us here says so better.
+    try:
+        connection.rollback()
+    except psycopg2.Error:
+        connection.close()
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

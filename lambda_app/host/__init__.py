@@ -1,0 +1,1 @@
+"""The machine that a program runs on: its clock, journal, terminal, environment and systemd."""

@@ -1,0 +1,16 @@
+"""What systemd gives a unit by its environment: the directories of its credentials and of its state."""
+
+import os
+from pathlib import Path
+
+
+def credential_path(name: str) -> Path | None:
+    """The file of a credential (systemd's LoadCredential=), None when it was not given to this process."""
+    directory = os.environ.get("CREDENTIALS_DIRECTORY")
+    path = Path(directory, name) if directory else None
+    return path if path and path.is_file() else None
+
+
+def batch_directory() -> Path:
+    """Where the batch keeps its files (systemd's StateDirectory=)."""
+    return Path(os.environ.get("STATE_DIRECTORY", "/var/lib/lambda/batch"))

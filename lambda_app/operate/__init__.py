@@ -1,0 +1,1 @@
+"""What people and timers run beside stream and batch: status, audit, dead letters, maintenance, migrations."""

@@ -1,0 +1,158 @@
+"""Gathers the facts about the platform: from systemd, Kafka and PostgreSQL, twice a second apart for what is a rate.
+
+Changes nothing. Who does not answer becomes an error among the facts.
+"""
+
+import stat
+import subprocess
+from contextlib import closing, suppress
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, cast
+
+from lambda_app.broker.topic import log_ends
+from lambda_app.core.batch.inbox_entries import InboxEntry
+from lambda_app.core.batch.job_files import INBOX
+from lambda_app.core.operate.health import UNITS, JobFacts, PlatformFacts, StreamFacts, UnitFacts
+from lambda_app.core.operate.units import PROPERTIES, UnitSample, parse_cpu_stat, parse_units, unit_facts
+from lambda_app.database.connection import READER, Connection, connect, transaction
+from lambda_app.database.queries import fetch_all, queries
+from lambda_app.errors import LambdaError
+from lambda_app.host.clock import Clock
+from lambda_app.host.environment import batch_directory
+from lambda_app.settings import Settings
+
+SAMPLE_SECONDS = 1.0
+SYSTEMCTL_TIMEOUT_SECONDS = 20
+# Where the newest transaction is looked for first.
+RECENT = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Positions:
+    """The table stream_offsets at one moment."""
+
+    next_offsets: dict[int, int]
+    stored: int
+    gaps: int
+
+
+def gather_facts(config: Settings, clock: Clock) -> PlatformFacts:
+    """Takes a little more than a second, longer when something does not answer."""
+    errors: list[str] = []
+    inbox = _inbox_entries(batch_directory() / INBOX, clock, errors)
+    log_ends = _log_ends(config, errors)
+    try:
+        with closing(connect(READER, "lambda-status")) as connection:
+            units, before, after, seconds = _sample(config, clock, connection, errors)
+            newest_age, last_job, failed_jobs = _newest(connection, clock)
+    except LambdaError as error:
+        errors.append(str(error))
+        units, _, _, _ = _sample(config, clock, None, errors)
+        return PlatformFacts(units, None, None, errors=tuple(errors), inbox=inbox)
+    stream = StreamFacts(
+        lag_records=None if log_ends is None else _lag(log_ends, after),
+        rows_per_second=(after.stored - before.stored) / seconds,
+        newest_age_seconds=newest_age,
+        gaps=after.gaps,
+    )
+    return PlatformFacts(units, stream, last_job, failed_jobs, tuple(errors), inbox)
+
+
+def _sample(
+    config: Settings, clock: Clock, connection: Connection | None, errors: list[str]
+) -> tuple[dict[str, UnitFacts], _Positions, _Positions, float]:
+    earlier, before, start = _unit_samples([]), _positions(config, connection), clock.monotonic()
+    clock.sleep(SAMPLE_SECONDS)
+    later, after, seconds = _unit_samples(errors), _positions(config, connection), clock.monotonic() - start
+    units = {name: unit_facts(earlier.get(name), sample, seconds) for name, sample in later.items()}
+    return units, before, after, seconds
+
+
+def _unit_samples(errors: list[str]) -> dict[str, UnitSample]:
+    command = ["systemctl", "show", "--property", ",".join(PROPERTIES), *UNITS]
+    try:
+        result = subprocess.run(  # noqa: S603 - a fixed command
+            command, capture_output=True, text=True, timeout=SYSTEMCTL_TIMEOUT_SECONDS, check=True
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        detail = error.stderr if isinstance(error, subprocess.CalledProcessError) else error
+        errors.append(f"systemd does not answer: {' '.join(str(detail).split())}")
+        return {}
+    return {name: _with_cpu_time(sample) for name, sample in parse_units(result.stdout).items()}
+
+
+def _with_cpu_time(sample: UnitSample) -> UnitSample:
+    group = sample.properties.get("ControlGroup")
+    if sample.cpu_seconds is not None or not group:
+        return sample
+    try:
+        text = Path(f"/sys/fs/cgroup/unified{group}/cpu.stat").read_text(encoding="ascii")
+    except OSError:
+        return sample
+    return replace(sample, cpu_seconds=parse_cpu_stat(text))
+
+
+def _inbox_entries(inbox: Path, clock: Clock, errors: list[str]) -> tuple[InboxEntry, ...]:
+    entries = []
+    try:
+        for path in inbox.iterdir():
+            # It may be taken at any moment.
+            with suppress(FileNotFoundError):
+                entries.append(_inbox_entry(path, clock))
+    except FileNotFoundError:
+        # On another host.
+        pass
+    except OSError as error:
+        errors.append(f"the inbox cannot be read: {error}")
+    return tuple(entries)
+
+
+def _inbox_entry(path: Path, clock: Clock) -> InboxEntry:
+    status, now = path.lstat(), clock.now().timestamp()
+    # A time of writing that is ahead of the clock says nothing.
+    written = min(status.st_mtime, status.st_ctime)
+    return InboxEntry(path.name, stat.S_ISREG(status.st_mode), now - written, now - status.st_ctime)
+
+
+def _log_ends(config: Settings, errors: list[str]) -> dict[int, int] | None:
+    try:
+        return log_ends(config)
+    except LambdaError as error:
+        errors.append(str(error))
+        return None
+
+
+def _positions(config: Settings, connection: Connection | None) -> _Positions:
+    rows = _query(connection, "stream", topic=config.kafka_topic) if connection else []
+    return _Positions(
+        next_offsets={partition: next_offset for partition, next_offset, _, _ in rows},
+        stored=sum(stored for _, _, stored, _ in rows),
+        gaps=sum(gap > 0 for _, _, _, gap in rows),
+    )
+
+
+def _lag(log_ends: dict[int, int], positions: _Positions) -> int:
+    """Records behind; the ends are the older look, so that a busy stream shows no false lag."""
+    return sum(max(0, end - positions.next_offsets.get(partition, 0)) for partition, end in log_ends.items())
+
+
+def _newest(connection: Connection, clock: Clock) -> tuple[float | None, JobFacts | None, tuple[JobFacts, ...]]:
+    last_jobs = [JobFacts(*row) for row in _query(connection, "last_job")]
+    failed_jobs = tuple(JobFacts(*row) for row in _query(connection, "failed_jobs"))
+    return _newest_age(connection, clock), last_jobs[0] if last_jobs else None, failed_jobs
+
+
+def _newest_age(connection: Connection, clock: Clock) -> float | None:
+    # Nearly always a day is enough; all of them, with hundreds of partitions, take a hundred times as long.
+    for since in (clock.now() - RECENT, "-infinity"):
+        [(age,)] = _query(connection, "newest_age", since=since)
+        if age is not None:
+            return cast("float", age)
+    return None
+
+
+def _query(connection: Connection, name: str, **values: object) -> list[tuple[Any, ...]]:
+    with transaction(connection):
+        return cast("list[tuple[Any, ...]]", fetch_all(connection, queries("status")[name], values))

@@ -1,0 +1,1 @@
+"""The producer and the consumer: transactions into Kafka, and from there into PostgreSQL."""

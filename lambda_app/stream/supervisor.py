@@ -1,0 +1,209 @@
+"""The parent of the consumer's worker processes: starts them, restarts them, speaks to systemd for them.
+
+It holds no connection itself. When it is killed the kernel ends its workers.
+"""
+
+import ctypes
+import logging
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from typing import cast
+
+from lambda_app import settings
+from lambda_app.core.backoff import Backoff
+from lambda_app.errors import AccessRefused, InvalidConfiguration, LambdaError
+from lambda_app.host import notify
+from lambda_app.host.clock import Clock, SystemClock
+from lambda_app.settings import Settings
+from lambda_app.stream.worker import Progress, Worker
+
+logger = logging.getLogger(__name__)
+
+_FORK = multiprocessing.get_context("fork")
+_PR_SET_PDEATHSIG = 1
+# mallopt: memory that was freed stays with the process, up to so much, instead of being asked for again each time.
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_KEPT_BYTES, _LARGEST_KEPT_BYTES = 128 * 1024 * 1024, 32 * 1024 * 1024
+_SIGNALS = {signal.SIGTERM, signal.SIGINT}
+
+
+@dataclass
+class _Slot:
+    """A worker's place: outlives the processes that fill it."""
+
+    number: int
+    backoff: Backoff = field(default_factory=lambda: Backoff(0.2, settings.BACKOFF_CAP_SECONDS))
+    process: BaseProcess | None = None
+    pipe: Connection | None = None
+    progress: Progress = field(default_factory=Progress)
+    # Totals of the processes that came before.
+    stored_before: int = 0
+    heard_at: float = 0.0
+    start_at: float = 0.0
+
+    @property
+    def stored(self) -> int:
+        return self.stored_before + self.progress.stored
+
+
+class Supervisor:
+    """Runs `count` workers until SIGTERM or SIGINT."""
+
+    def __init__(self, config: Settings, count: int, clock: Clock | None = None) -> None:
+        self._config = config
+        self._clock = clock or SystemClock()
+        self._slots = [_Slot(number) for number in range(1, count + 1)]
+        self._is_stopping = False
+        self._is_ready = False
+        self._said_at = self._clock.monotonic()
+        self._stored_then = 0
+        self._fed_at = 0.0
+
+    def run(self) -> None:
+        """Blocks until stopped. Raises the error of a worker that only a person can mend."""
+        signal.signal(signal.SIGTERM, self._stop)
+        signal.signal(signal.SIGINT, self._stop)
+        try:
+            while not self._is_stopping:
+                self._start_missing()
+                self._listen(settings.STATUS_SECONDS / 2)
+                self._tell_systemd()
+        finally:
+            self._drain()
+
+    def _stop(self, *_: object) -> None:
+        self._is_stopping = True
+        self._signal_workers(signal.SIGTERM)
+
+    def _start_missing(self) -> None:
+        now = self._clock.monotonic()
+        for slot in self._slots:
+            if slot.process is None and now >= slot.start_at:
+                self._start(slot)
+                slot.heard_at = now
+
+    def _start(self, slot: _Slot) -> None:
+        receiver, sender = _FORK.Pipe(duplex=False)
+        process = _FORK.Process(target=_run_worker, args=(self._config, slot.number, sender, os.getpid()))
+        # A signal that comes before the child has its own handlers waits until it has.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        process.start()
+        slot.process, slot.pipe = process, receiver
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+        sender.close()
+
+    def _listen(self, timeout_seconds: float) -> None:
+        pipes = {slot.pipe: slot for slot in self._slots if slot.pipe}
+        for pipe in wait(list(pipes), timeout_seconds) if pipes else []:
+            slot = pipes[cast(Connection, pipe)]
+            try:
+                message = cast(Connection, pipe).recv()
+            except (EOFError, OSError):
+                self._bury(slot)
+                continue
+            if isinstance(message, LambdaError):
+                raise message
+            slot.progress = message
+            slot.heard_at = self._clock.monotonic()
+            if message.is_ready:
+                slot.backoff.reset()
+        if not pipes:
+            self._clock.sleep(timeout_seconds)
+
+    def _bury(self, slot: _Slot) -> None:
+        if slot.process is None or slot.pipe is None:
+            return
+        slot.process.join()
+        slot.pipe.close()
+        status = slot.process.exitcode
+        slot.stored_before += slot.progress.stored
+        slot.process, slot.pipe, slot.progress = None, None, Progress()
+        if not self._is_stopping:
+            delay = slot.backoff.next_delay()
+            slot.start_at = self._clock.monotonic() + delay
+            logger.error("Worker %s ended with status %s: starting it again in %.1f s", slot.number, status, delay)
+
+    def _tell_systemd(self) -> None:
+        now = self._clock.monotonic()
+        if not self._is_ready and all(slot.progress.is_ready for slot in self._slots):
+            self._is_ready = True
+            notify.ready()
+            logger.info("Ready: %s workers in the group", len(self._slots))
+        if now - self._said_at >= settings.STATUS_SECONDS:
+            notify.status(self._status(now))
+            self._said_at, self._stored_then = now, sum(slot.stored for slot in self._slots)
+        interval = notify.watchdog_seconds()
+        if interval and now - self._fed_at >= interval / 4 and self._all_alive(now):
+            self._fed_at = now
+            notify.watchdog()
+
+    def _all_alive(self, now: float) -> bool:
+        # A slot between two processes is ours to fill: that is no hang.
+        return all(
+            slot.process is None or now - slot.heard_at < settings.HEARTBEAT_TIMEOUT_SECONDS for slot in self._slots
+        )
+
+    def _status(self, now: float) -> str:
+        rate = (sum(slot.stored for slot in self._slots) - self._stored_then) / (now - self._said_at)
+        lag = sum(slot.progress.lag for slot in self._slots)
+        partitions = sum(slot.progress.partitions for slot in self._slots)
+        waiting = sorted({slot.progress.waiting_for for slot in self._slots} - {""})
+        text = f"{rate:,.0f} rows/s, lag {lag:,}, {partitions} partitions, {len(self._slots)} workers"
+        return f"{text}; waiting: {waiting[0]}" if waiting else text
+
+    def _drain(self) -> None:
+        notify.stopping()
+        self._is_stopping = True
+        self._signal_workers(signal.SIGTERM)
+        deadline = self._clock.monotonic() + settings.DRAIN_TIMEOUT_SECONDS
+        for slot in self._slots:
+            if slot.process:
+                slot.process.join(max(0.0, deadline - self._clock.monotonic()))
+        self._signal_workers(signal.SIGKILL)
+        for slot in self._slots:
+            if slot.process:
+                slot.process.join()
+
+    def _signal_workers(self, number: signal.Signals) -> None:
+        for slot in self._slots:
+            if slot.process and slot.process.pid and slot.process.exitcode is None:
+                try:
+                    os.kill(slot.process.pid, number)
+                except ProcessLookupError:
+                    logger.debug("Worker %s was gone before the signal", slot.number)
+
+
+def _run_worker(config: Settings, number: int, pipe: Connection, parent: int) -> None:
+    libc = ctypes.CDLL(None)
+    libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    libc.mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)
+    libc.mallopt(_M_MMAP_THRESHOLD, _LARGEST_KEPT_BYTES)
+    stopped: list[bool] = []
+    signal.signal(signal.SIGTERM, lambda *_: stopped.append(True))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+    if os.getppid() != parent:
+        # The supervisor died before the line above could tell the kernel.
+        sys.exit(1)
+    worker = Worker(config, number, SystemClock(), pipe.send, lambda: bool(stopped))
+    _give_errors_to(pipe.send, worker.run)
+
+
+def _give_errors_to(send: Callable[[object], None], run: Callable[[], None]) -> None:
+    try:
+        run()
+    except (AccessRefused, InvalidConfiguration) as error:
+        # Trying again cannot help: the supervisor ends, saying this once.
+        send(error)
+    except LambdaError as error:
+        logger.error("%s", error)  # noqa: TRY400 - one clear line
+        sys.exit(error.exit_status)
+    except Exception:
+        logger.exception("The worker failed")
+        sys.exit(1)

@@ -1,0 +1,302 @@
+"""A worker of `lambda-app consume`: Kafka to PostgreSQL, each message once.
+
+PostgreSQL alone knows what was consumed. So whatever fails, the answer is the same: drop what is not stored, let go of
+the partitions, and begin again at the offsets that stand in the database.
+"""
+
+import logging
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from uuid import UUID
+
+from lambda_app import settings
+from lambda_app.broker.subscription import Subscription
+from lambda_app.core.backoff import Backoff
+from lambda_app.core.stream.chunk import Chunk
+from lambda_app.core.stream.offsets import fingerprint
+from lambda_app.core.stream.run import Run
+from lambda_app.database.connection import transaction
+from lambda_app.errors import BrokerUnavailable, DatabaseUnavailable, PartitionLost, PositionVoid
+from lambda_app.host.clock import Clock
+from lambda_app.settings import Settings
+from lambda_app.stream import positions
+from lambda_app.stream.catching_up import CatchingUp
+from lambda_app.stream.writer import Writer
+
+logger = logging.getLogger(__name__)
+
+_NAP_SECONDS = 0.1
+# Between two looks at a writer that is busy while a chunk waits for it.
+_PAUSE_SECONDS = 0.01
+
+
+@dataclass
+class Progress:
+    """What a worker tells the supervisor, and by telling, that it is alive."""
+
+    # Connected to both sides and settled in the group.
+    is_ready: bool = False
+    partitions: int = 0
+    lag: int = 0
+    stored: int = 0
+    duplicate: int = 0
+    dead_letters: int = 0
+    # What it waits for, "" for nothing.
+    waiting_for: str = ""
+
+
+class Worker:
+    """Joins the group, follows its assignments, and stores what it reads until told to stop.
+
+    While the writer stores a chunk, the next one is read and taken apart.
+    """
+
+    def __init__(
+        self,
+        config: Settings,
+        slot: int,
+        clock: Clock,
+        report: Callable[[Progress], None],
+        is_stopping: Callable[[], bool],
+    ) -> None:
+        self._config = config
+        self._name = f"{socket.gethostname()}-{slot}"
+        self._slot = slot
+        self._clock = clock
+        self._report = report
+        self._is_stopping = is_stopping
+        self._progress = Progress()
+        self._backoff = Backoff(settings.BACKOFF_FIRST_SECONDS, settings.BACKOFF_CAP_SECONDS)
+        self._subscription: Subscription | None = None
+        self._writer: Writer | None = None
+        # Where we read next in each partition we have started, and what of it is stored.
+        self._read: dict[int, int] = {}
+        self._stored: dict[int, int] = {}
+        # Partitions whose log has yet to show the record that we read last: its fingerprint; and those that did not.
+        self._unproven: dict[int, bytes] = {}
+        self._refuted: set[int] = set()
+        self._topic_id: UUID | None = None
+        self._chunk = Chunk()
+        self._catching_up = CatchingUp(clock)
+        self._retry_at = 0.0
+        self._reported_at = 0.0
+        self._published_at = 0.0
+
+    def run(self) -> None:
+        """Works until `is_stopping`, then stores what it holds and leaves. Raises what no waiting can mend."""
+        try:
+            while not self._is_stopping():
+                self._step()
+            self._attempt(self._store_all)
+            if self._subscription and self._stored:
+                self._subscription.publish(self._stored, wait_seconds=1)
+        finally:
+            self._close_subscription(is_leaving=self._is_stopping())
+            self._close_writer()
+
+    def _step(self) -> None:
+        now = self._clock.monotonic()
+        self._say(now)
+        if now >= self._retry_at:
+            self._attempt(self._work)
+        elif self._subscription:
+            # Parked, yet polling: the group must not think that we are gone.
+            self._attempt(self._poll_parked)
+        else:
+            self._clock.sleep(min(_NAP_SECONDS, self._retry_at - now))
+
+    def _attempt(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except DatabaseUnavailable as error:
+            self._begin_again(str(error))
+            self._close_writer()
+        except BrokerUnavailable as error:
+            self._begin_again(str(error))
+            self._close_subscription()
+        except (PartitionLost, PositionVoid) as error:
+            logger.warning("%s: reading again from the stored offsets", error)
+            self._let_go()
+
+    def _work(self) -> None:
+        if self._writer is None:
+            self._writer = Writer(self._config.kafka_topic, self._name, self._slot)
+        if self._subscription is None:
+            self._subscription = Subscription(self._config, self._name)
+        self._follow_assignment(self._subscription, self._writer)
+        self._read_more(self._subscription)
+        self._take_result(self._writer)
+        if self._is_time_to_store(self._subscription, self._writer):
+            self._store(self._writer)
+        if self._read and self._catching_up.is_due():
+            self._catch_up(self._subscription)
+        self._progress.waiting_for = ""
+
+    def _poll_parked(self) -> None:
+        if self._subscription:
+            self._subscription.poll(_NAP_SECONDS, 1)
+
+    def _is_time_to_store(self, subscription: Subscription, writer: Writer) -> bool:
+        if self._chunk.is_full():
+            return True
+        if writer.is_busy or not len(self._chunk):
+            return False
+        # In a backlog a full chunk is soon together.
+        return not self._is_in_backlog(subscription)
+
+    def _catch_up(self, subscription: Subscription) -> None:
+        if self._is_in_backlog(subscription):
+            self._catching_up.put_off()
+        else:
+            self._catching_up.begin()
+
+    def _is_in_backlog(self, subscription: Subscription) -> bool:
+        return subscription.lag(self._read) >= settings.CHUNK_RECORDS
+
+    def _read_more(self, subscription: Subscription) -> None:
+        # With a chunk in hand we wait for the writer, without a partition for the group, else for records.
+        idle_seconds = settings.STATUS_SECONDS if self._read else _NAP_SECONDS
+        timeout_seconds = _PAUSE_SECONDS if len(self._chunk) else idle_seconds
+        runs = subscription.poll(timeout_seconds, max(1, settings.CHUNK_RECORDS - len(self._chunk)))
+        if self._read and subscription.topic_id() not in (None, self._topic_id):
+            # Records of a topic made anew have nothing to do with our offsets.
+            self._let_go()
+            return
+        runs = [new for run in runs if (new := self._news(run))]
+        if runs:
+            self._chunk.add(runs, self._read, self._clock.now())
+            self._read.update({run.partition: run.next_offset for run in runs})
+
+    def _news(self, run: Run) -> Run | None:
+        """What of a run is new to us. Raises PositionVoid when its log is not the one that we read before."""
+        position = self._read.get(run.partition)
+        if position is None:
+            return None
+        last_hash = self._unproven.pop(run.partition, None)
+        if last_hash:
+            if run.offsets[0] != position - 1 or fingerprint(run.keys[0], run.values[0]) != last_hash:
+                self._refuted.add(run.partition)
+                raise PositionVoid(f"Partition {run.partition} does not hold what we read at offset {position - 1}")
+            return run.starting_at(position)
+        if run.offsets[0] < position:
+            raise PositionVoid(f"Partition {run.partition} gave offset {run.offsets[0]} again")
+        return run
+
+    def _follow_assignment(self, subscription: Subscription, writer: Writer) -> None:
+        fresh = subscription.parked()
+        gone = self._read.keys() - (subscription.assigned() - fresh)
+        if gone:
+            # Its next owner goes on behind what we hold of it, if we are quick; else we cannot commit.
+            self._store_all()
+            for partition in gone:
+                del self._read[partition], self._stored[partition]
+                self._unproven.pop(partition, None)
+        if fresh:
+            self._take_over(subscription, writer, fresh)
+        self._progress.is_ready = self._progress.is_ready or subscription.joined()
+
+    def _take_over(self, subscription: Subscription, writer: Writer, partitions: set[int]) -> None:
+        self._store_all()
+        topic_id = subscription.topic_id()
+        if self._read and topic_id != self._topic_id:
+            self._let_go()
+            partitions = subscription.parked()
+        topic, connection = self._config.kafka_topic, writer.connection
+        with transaction(connection):
+            positions.end_frozen_writers(connection, settings.FROZEN_SECONDS)
+            stored = positions.read(connection, topic, partitions)
+        bounds = subscription.log_bounds(partitions)
+        with transaction(connection):
+            found = positions.take_over(connection, topic, topic_id, stored, bounds, self._refuted)
+        # Also of those that another worker has by now: it has seen for itself.
+        self._refuted.clear()
+        self._topic_id = topic_id
+        self._read.update(found)
+        self._stored.update(found)
+        for partition, position in found.items():
+            last_hash = stored[partition].last_hash if partition in stored else None
+            if last_hash and stored[partition].next_offset == position > bounds[partition][0]:
+                self._unproven[partition] = last_hash
+        subscription.start({p: position - (p in self._unproven) for p, position in found.items()})
+        logger.info("Reading partitions %s", sorted(self._read), extra={"topic": topic})
+
+    def _store(self, writer: Writer) -> None:
+        """Hands the chunk to the writer, as soon as it is free."""
+        self._await_result(writer)
+        chunk, self._chunk = self._chunk, Chunk()
+        writer.begin(chunk, self._topic_id)
+
+    def _store_all(self) -> None:
+        """Returns when all that was read is stored."""
+        if self._writer:
+            if len(self._chunk):
+                self._store(self._writer)
+            self._await_result(self._writer)
+
+    def _await_result(self, writer: Writer) -> None:
+        while writer.is_busy:
+            self._take_result(writer, settings.STATUS_SECONDS)
+
+    def _take_result(self, writer: Writer, timeout_seconds: float = 0) -> None:
+        result = writer.result(timeout_seconds)
+        if result:
+            self._stored.update({p: offset for p, offset in result.next_offsets.items() if p in self._read})
+            self._progress.stored += result.stored
+            self._progress.duplicate += result.duplicate
+            self._progress.dead_letters += result.dead_letters
+            if result.has_put_off:
+                self._catching_up.put_off()
+            self._backoff.reset()
+        elif timeout_seconds and writer.is_busy:
+            # PostgreSQL takes its time: that is no hang of ours.
+            self._progress.waiting_for = "PostgreSQL does not answer"
+            self._say(self._clock.monotonic())
+
+    def _begin_again(self, reason: str) -> None:
+        delay = self._backoff.next_delay()
+        self._retry_at = self._clock.monotonic() + delay
+        if self._progress.waiting_for != reason:
+            logger.warning("Waiting: %s", reason)
+        self._progress.waiting_for = reason
+        self._let_go()
+
+    def _let_go(self) -> None:
+        if self._subscription:
+            self._subscription.park_all()
+        if self._writer:
+            self._abandon_write(self._writer)
+        self._read.clear()
+        self._stored.clear()
+        self._unproven.clear()
+        self._topic_id = None
+        self._chunk = Chunk()
+
+    def _abandon_write(self, writer: Writer) -> None:
+        """Whatever becomes of it, the database will tell: only that it is over matters."""
+        try:
+            self._await_result(writer)
+        except (DatabaseUnavailable, PartitionLost) as error:
+            logger.info("A chunk was not stored: %s", error)
+
+    def _say(self, now: float) -> None:
+        if now - self._reported_at < settings.STATUS_SECONDS:
+            return
+        self._reported_at = now
+        self._progress.partitions = len(self._read)
+        if self._subscription:
+            self._progress.lag = self._subscription.lag(self._stored)
+            if self._stored and now - self._published_at >= settings.KAFKA_COMMIT_SECONDS:
+                self._published_at = now
+                self._subscription.publish(self._stored)
+        self._report(self._progress)
+
+    def _close_subscription(self, is_leaving: bool = False) -> None:
+        if self._subscription:
+            self._subscription.close(is_leaving)
+        self._subscription = None
+
+    def _close_writer(self) -> None:
+        if self._writer:
+            self._writer.close()
+        self._writer = None

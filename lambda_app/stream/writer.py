@@ -1,0 +1,106 @@
+"""The database's end of a worker: stores one chunk while the next is read."""
+
+from collections import Counter
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import wait as wait_for
+from dataclasses import dataclass
+from uuid import UUID
+
+from lambda_app import settings
+from lambda_app.core.stream.chunk import Chunk
+from lambda_app.database.connection import STREAM, Connection, connect, transaction
+from lambda_app.layers.day_tables import Partitions
+from lambda_app.layers.dead_letters import record_dead_letters
+from lambda_app.layers.store import Store
+from lambda_app.stream import positions
+
+SERVER_SETTINGS = {
+    # A worker that is stopped in the middle of a chunk must not keep its rows locked for the next ...
+    "idle_in_transaction_session_timeout": f"{settings.FROZEN_SECONDS}s",
+    # ... nor wait for one that does without end.
+    "lock_timeout": f"{2 * settings.FROZEN_SECONDS}s",
+    # Nor keep them when its host is gone.
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+}
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What became of a chunk."""
+
+    # Where each of its partitions stands now.
+    next_offsets: Mapping[int, int]
+    stored: int
+    duplicate: int
+    dead_letters: int
+    # Whether it left aggregates to be worked out.
+    has_put_off: bool = False
+
+
+class Writer:
+    """A connection, and a thread that stores one chunk at a time on it."""
+
+    def __init__(self, topic: str, name: str, shard: int) -> None:
+        """`shard` is its own part of the speed layer.
+
+        Raises DatabaseUnavailable when trying again can help, AccessRefused when it cannot.
+        """
+        # Not for use while `is_busy`.
+        self.connection: Connection = connect(STREAM, f"lambda-consumer {name}", SERVER_SETTINGS)
+        with transaction(self.connection):
+            positions.prepare(self.connection)
+        self._topic = topic
+        self._store = Store(self.connection, shard)
+        self._partitions = Partitions(self.connection, self._store.days)
+        # Chunks left for which a repetition or a conflict is expected: they do not try the fast path.
+        self._cautious_chunks = 0
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="writer")
+        self._in_flight: Future[Stored] | None = None
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a chunk is on its way, or its result not yet taken."""
+        return self._in_flight is not None
+
+    def begin(self, chunk: Chunk, topic_id: UUID | None) -> None:
+        """Starts to store a chunk; take the result of the one before first."""
+        self._in_flight = self._thread.submit(self._store_chunk, chunk, topic_id)
+
+    def result(self, timeout_seconds: float) -> Stored | None:
+        """What became of the chunk, None while it is on its way.
+
+        Raises DatabaseUnavailable, PartitionLost or AccessRefused: then nothing of it is stored.
+        """
+        if self._in_flight is None or not wait_for([self._in_flight], timeout_seconds).done:
+            return None
+        done, self._in_flight = self._in_flight, None
+        return done.result()
+
+    def close(self) -> None:
+        """Ends the connection, and with it what is on its way."""
+        self.connection.close()
+        self._thread.shutdown(wait=False)
+
+    def _store_chunk(self, chunk: Chunk, topic_id: UUID | None) -> Stored:
+        connection = self.connection
+        self._partitions.ensure(chunk.rows)
+        with self._store.transaction():
+            result = self._store.add(chunk.rows, self._cautious_chunks > 0)
+            advances, letters = chunk.account(result, self._topic, topic_id)
+            new = Counter(record_dead_letters(connection, letters))
+            for advance in advances:
+                advance.recognise(advance.dead_letters - new[advance.partition])
+            positions.advance(connection, self._topic, topic_id, advances)
+        is_whole = result.stored == len(chunk.rows)
+        self._cautious_chunks = max(0, self._cautious_chunks - 1) if is_whole else settings.CAUTIOUS_CHUNKS
+        next_offsets = {advance.partition: advance.next_offset for advance in advances}
+        return Stored(
+            next_offsets,
+            result.stored,
+            sum(advance.duplicate for advance in advances),
+            sum(advance.dead_letters for advance in advances),
+            self._store.has_put_off,
+        )
