@@ -7,8 +7,9 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import component_tables
 import pytest
+
+from tests.ansible import component_tables
 
 PROJECT = component_tables.PROJECT
 ROWS = component_tables.rows()

@@ -3,7 +3,8 @@
 import re
 
 import pytest
-import role_tables
+
+from tests.ansible import role_tables
 
 PROJECT = role_tables.PROJECT
 

@@ -3,11 +3,10 @@
 import sys
 from collections.abc import Iterator
 
-from program import COMMAND
-
 from tests.benchmark.drain import MESSAGES, drain_anew
 from tests.benchmark.figures import PAIRS, Figure, figure, ratio
 from tests.benchmark.platform_under_test import PlatformUnderTest, fill_topic
+from tests.support.program import COMMAND
 
 TOPIC = "aggregates"
 WITHOUT = [sys.executable, "-m", "tests.benchmark.without_aggregates"]

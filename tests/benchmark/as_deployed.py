@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
-from servers import REPOSITORY, PostgresServer
+
+from tests.support.servers import REPOSITORY, PostgresServer
 
 # Where a test server listens and logs is its own affair.
 _OWN = re.compile(r"port|listen_addresses|log_.*|syslog_.*|.*_file")

@@ -9,8 +9,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psycopg2
-from program import COMMAND, Program
-from servers import REPOSITORY
 
 from lambda_app.batch.files import COLUMNS, csv_values
 from lambda_app.core.transaction.generator import TransactionGenerator, draw_pools
@@ -18,6 +16,8 @@ from lambda_app.core.transaction.identifiers import TransactionIds
 from tests.benchmark.figures import PAIRS, Figure, figure, ratio
 from tests.benchmark.platform_under_test import PlatformUnderTest
 from tests.benchmark.processes import Sampler
+from tests.support.program import COMMAND, Program
+from tests.support.servers import REPOSITORY
 
 ROWS = int(os.environ.get("LAMBDA_BENCH_CSV_ROWS", "1000000"))
 LARGE_BYTES = int(os.environ.get("LAMBDA_BENCH_CSV_BYTES", "2000000000"))

@@ -4,11 +4,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from program import Program
-from servers import wait_until
-
 from tests.benchmark.figures import Figure
 from tests.benchmark.platform_under_test import PARTITIONS, PlatformUnderTest
+from tests.support.program import Program
+from tests.support.servers import wait_until
 
 RATE = 5000
 WARM_UP_SECONDS = 5

@@ -8,8 +8,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
 
-from program import Program
-
 from lambda_app.core.transaction.days import day_bounds
 from tests.benchmark.csv_load import load, write
 from tests.benchmark.drain import drain_anew
@@ -17,6 +15,7 @@ from tests.benchmark.figures import Figure
 from tests.benchmark.platform_under_test import PARTITIONS, PlatformUnderTest, fill_topic
 from tests.benchmark.processes import Sampler
 from tests.benchmark.synthetic import fill_transactions
+from tests.support.program import Program
 
 MESSAGES = (200_000, int(os.environ.get("LAMBDA_BENCH_MESSAGES", "2000000")))
 FILE_MEGABYTES = (20, int(os.environ.get("LAMBDA_BENCH_FILE_MB", "400")))

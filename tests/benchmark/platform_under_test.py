@@ -10,10 +10,6 @@ from pathlib import Path
 from types import MappingProxyType
 
 import psycopg2
-from conftest import make_template
-from consumer_process import ConsumerProcess
-from program import COMMAND
-from servers import KafkaServer, PostgresServer, directory
 
 from lambda_app.broker.sending import Outlet
 from lambda_app.core.transaction.generator import TransactionGenerator, draw_pools, render_message
@@ -26,6 +22,10 @@ from tests.benchmark.as_deployed import (
     postgres_settings,
     prove,
 )
+from tests.support.consumer_process import ConsumerProcess
+from tests.support.fixtures import make_template
+from tests.support.program import COMMAND
+from tests.support.servers import KafkaServer, PostgresServer, directory
 
 PARTITIONS = 12
 

@@ -4,12 +4,11 @@ import os
 import time
 from collections.abc import Iterator
 
-from program import Program
-from servers import wait_until
-
 from tests.benchmark.figures import Figure
 from tests.benchmark.platform_under_test import PARTITIONS, PlatformUnderTest, log_directory
 from tests.benchmark.processes import Sampler
+from tests.support.program import Program
+from tests.support.servers import wait_until
 
 RECORDS = int(os.environ.get("LAMBDA_BENCH_RECORDS", "1000000"))
 CODECS = ("none", "lz4", "zstd", "snappy", "gzip")

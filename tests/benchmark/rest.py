@@ -5,13 +5,12 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 
-from consumer_process import ConsumerProcess
-from program import Program
-
 from tests.benchmark.figures import Figure
 from tests.benchmark.latency import percentiles, producing
 from tests.benchmark.platform_under_test import PARTITIONS, PlatformUnderTest
 from tests.benchmark.processes import Sampler
+from tests.support.consumer_process import ConsumerProcess
+from tests.support.program import Program
 
 RATE = 100
 SECONDS = float(os.environ.get("LAMBDA_BENCH_REST_SECONDS", "60"))

@@ -9,10 +9,6 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
-from conftest import Database
-from program import Program, run_program
-from servers import REPOSITORY, wait_until
-from trap import trapped
 
 from lambda_app.batch import files, runner
 from lambda_app.batch.runner import BatchRun
@@ -20,6 +16,10 @@ from lambda_app.database.connection import BATCH, connect
 from lambda_app.errors import InvalidFile
 from lambda_app.host.clock import SystemClock
 from lambda_app.layers.store import BATCH_SHARD, Store
+from tests.support.fixtures import Database
+from tests.support.program import Program, run_program
+from tests.support.servers import REPOSITORY, wait_until
+from tests.support.trap import trapped
 
 ROWS = 10_000
 

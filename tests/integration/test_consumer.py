@@ -9,28 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import Database
-from consumer_process import ConsumerProcess
 from kafka.admin import ACLOperation, ResourceType
-from messages import message, messages
-from servers import KafkaServer, free_port, wait_until
 
-BAD_MESSAGES: list[tuple[bytes | None, str]] = [
-    (b"hello", "not JSON: invalid character at byte 0: 'hello'"),
-    (b'{"transaction_id": "TX', "not JSON: it ends too early"),
-    (b"[1, 2]", "JSON, but no object: it is array"),
-    (message(amount=...), "amount is missing"),
-    (message(account_id=5), "account_id must be text, not a number: 5"),
-    (message(amount="12,34"), "amount has a decimal comma or separates thousands: send 1234.56: '12,34'"),
-    (message(amount=12.345), "amount has 3 decimals, more than 2: 12.345"),
-    (message(amount=float("nan")), "not JSON: invalid character at byte"),
-    (message(location="\ud800"), "not JSON: a lone surrogate"),
-    (message(location="a\0b"), "location holds a NUL character: 'a\\x00b'"),
-    (message(transaction_id="x" * 1_000_000), "transaction_id has 1000000 characters, more than 128"),
-    (None, "the message has no value"),
-    (message(event_time="1970-01-01T00:00:00Z"), "event_time is before 2000-01-01: '1970-01-01T00:00:00Z'"),
-    (message(event_time="2999-01-01T00:00:00Z"), "event_time is more than one day ahead: '2999-01-01T00:00:00Z'"),
-]
+from tests.support.consumer_process import ConsumerProcess
+from tests.support.fixtures import Database
+from tests.support.load import wait_for_offsets
+from tests.support.messages import BAD_MESSAGES, message, messages
+from tests.support.servers import KafkaServer, free_port, wait_until
 
 
 @pytest.fixture
@@ -38,14 +23,6 @@ def consumer(database: Database, kafka: KafkaServer, topic: str) -> Iterator[Con
     with ConsumerProcess(database.environment, kafka.bootstrap_servers, topic) as process:
         process.wait_until_ready()
         yield process
-
-
-def wait_for_offsets(database: Database, total: int, timeout_seconds: float = 30) -> None:
-    wait_until(
-        lambda: database.value("SELECT sum(next_offset) FROM lambda.stream_offsets") == total,
-        timeout_seconds,
-        f"{total} messages consumed",
-    )
 
 
 def test_consumer_stores_each_message_once(

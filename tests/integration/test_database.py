@@ -12,13 +12,13 @@ from pathlib import Path
 
 import psycopg2
 import pytest
-from conftest import Database
-from servers import POSTGRES_BIN, REPOSITORY, PostgresServer, free_port
 
 from lambda_app.database.connection import BATCH, READER, STREAM, Connection, connect, transaction
 from lambda_app.database.queries import fetch_all
 from lambda_app.errors import AccessRefused, DatabaseUnavailable, LambdaError
 from lambda_app.operate import migrations
+from tests.support.fixtures import Database
+from tests.support.servers import POSTGRES_BIN, REPOSITORY, PostgresServer, free_port
 
 SCHEMA = REPOSITORY / "lambda_app/sql/schema.sql"
 

@@ -10,12 +10,6 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from conftest import Database
-from messages import message, messages
-from program import COMMAND, run_program
-from recount import recount, served
-from servers import REPOSITORY
-from trap import trapped
 
 from lambda_app import settings
 from lambda_app.core.transaction.message_bulk import encode_messages
@@ -28,6 +22,12 @@ from lambda_app.layers.store import Store
 from lambda_app.operate import retry
 from lambda_app.operate.dead_letters import Filters, list_letters, select_open
 from lambda_app.operate.retry import Retry
+from tests.support.fixtures import Database
+from tests.support.messages import message, messages
+from tests.support.program import COMMAND, run_program
+from tests.support.recount import recount, served
+from tests.support.servers import REPOSITORY
+from tests.support.trap import trapped
 
 COLUMNS = ["transaction_id", "account_id", "transaction_type", "amount", "event_time", "location"]
 

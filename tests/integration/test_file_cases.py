@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-from conftest import Database
-from program import run_program
-from recount import recount, served
-
 from tests.cases.files import FileCase, file_cases
+from tests.support.fixtures import Database
+from tests.support.program import run_program
+from tests.support.recount import recount, served
 
 CASES = list(enumerate(file_cases()))
 

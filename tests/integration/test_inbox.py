@@ -8,16 +8,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from conftest import Database
-from program import Program, run_program
-from recount import recount, served
-from servers import REPOSITORY
-from trap import trapped
 
 from lambda_app.batch.inbox import register_files
 from lambda_app.database.connection import BATCH, connect
-
-HEADER = "transaction_id,account_id,transaction_type,amount,timestamp"
+from tests.support.csv_files import HEADER, rows
+from tests.support.fixtures import Database
+from tests.support.program import Program, run_program
+from tests.support.recount import recount, served
+from tests.support.servers import REPOSITORY
+from tests.support.trap import trapped
 
 
 @pytest.fixture
@@ -44,11 +43,6 @@ def at_once(environment: dict[str, str]) -> dict[str, str]:
 
 def arrive(directory: Path, name: str, text: str) -> None:
     (directory / "inbox" / name).write_bytes(text.encode())
-
-
-def rows(*numbers: int) -> str:
-    lines = [f"T{number},A1,purchase,12.30,2026-06-15T12:{number % 60:02}:00Z\n" for number in numbers]
-    return HEADER + "\n" + "".join(lines)
 
 
 def batch(environment: dict[str, str]) -> list[subprocess.CompletedProcess[str]]:

@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import Database
-from program import COMMAND, run_program
-from servers import REPOSITORY
-from test_inbox import rows
 
 from lambda_app.host.hashing import hash_file
 from tests.cases.files import HERE
+from tests.support.csv_files import rows
+from tests.support.fixtures import Database
+from tests.support.program import COMMAND, run_program
+from tests.support.servers import REPOSITORY
 
 # Somebody else's, for who may not do everything.
 STRANGER = 12345

@@ -13,11 +13,6 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import pytest
-from conftest import Database
-from program import Program, run_program
-from recount import recount, served
-from servers import REPOSITORY, PostgresServer, wait_until
-from trap import trapped
 
 from lambda_app import settings
 from lambda_app.core.transaction.copy_text import encode_row
@@ -31,6 +26,11 @@ from lambda_app.layers.day_tables import ensure_partitions
 from lambda_app.layers.recompute import dirty_days, recompute_days
 from lambda_app.layers.store import Store
 from lambda_app.operate import maintenance
+from tests.support.fixtures import Database
+from tests.support.program import Program, run_program
+from tests.support.recount import recount, served
+from tests.support.servers import REPOSITORY, PostgresServer, wait_until
+from tests.support.trap import trapped
 
 # Whoever builds an index waits for it.
 SNAPSHOT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; SELECT 1"

@@ -1,11 +1,10 @@
 """The cases of tests/cases/messages.jsonl through Kafka: each ends where its line says."""
 
-from conftest import Database
-from consumer_process import ConsumerProcess
-from servers import KafkaServer
-from test_consumer import wait_for_offsets
-
 from tests.cases.message_cases import message_cases
+from tests.support.consumer_process import ConsumerProcess
+from tests.support.fixtures import Database
+from tests.support.load import wait_for_offsets
+from tests.support.servers import KafkaServer
 
 
 def test_each_case_is_a_transaction_or_a_dead_letter(database: Database, kafka: KafkaServer, topic: str) -> None:

@@ -5,12 +5,12 @@ from contextlib import closing
 from uuid import UUID
 
 import pytest
-from conftest import Database
 
 from lambda_app.core.stream.offsets import Advance
 from lambda_app.database.connection import STREAM, Connection, connect, transaction
 from lambda_app.errors import PartitionLost
 from lambda_app.stream.positions import advance, prepare, read, take_over
+from tests.support.fixtures import Database
 
 TOPIC, ID, OTHER_ID = "transactions", UUID(int=1), UUID(int=2)
 

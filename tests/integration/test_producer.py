@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from kafka import KafkaConsumer, TopicPartition
-from program import Program, run_program
-from servers import KafkaServer, wait_until
 
 from lambda_app.core.transaction.message import parse_message
+from tests.support.program import Program, run_program
+from tests.support.servers import KafkaServer, wait_until
 
 
 @pytest.fixture

@@ -8,12 +8,6 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from conftest import Database
-from consumer_process import ConsumerProcess
-from load import next_offsets
-from messages import message
-from recount import recount, served
-from servers import KafkaServer, wait_until
 
 from lambda_app import settings
 from lambda_app.core.transaction.copy_text import encode_row
@@ -27,6 +21,12 @@ from lambda_app.layers.day_tables import Partitions
 from lambda_app.layers.recompute import dirty_days, recompute_days, recompute_uncounted
 from lambda_app.layers.store import Store
 from lambda_app.operate.maintenance import maintain
+from tests.support.consumer_process import ConsumerProcess
+from tests.support.fixtures import Database
+from tests.support.load import next_offsets
+from tests.support.messages import message
+from tests.support.recount import recount, served
+from tests.support.servers import KafkaServer, wait_until
 
 NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=5)
 MANY = 20

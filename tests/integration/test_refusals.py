@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from certificates import Certificates, make_certificates
-from conftest import Database
-from consumer_process import ConsumerProcess
 from kafka.admin import ACLOperation, ResourceType
-from program import Program
-from servers import KafkaServer, PostgresServer, wait_until
+
+from tests.support.certificates import Certificates, make_certificates
+from tests.support.consumer_process import ConsumerProcess
+from tests.support.fixtures import Database
+from tests.support.program import Program
+from tests.support.servers import KafkaServer, PostgresServer, wait_until
 
 PROGRAMS = ["consume", "produce"]
 ACCESS, CONFIGURATION = os.EX_NOPERM, os.EX_CONFIG

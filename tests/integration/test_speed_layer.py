@@ -7,8 +7,6 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from conftest import Database
-from recount import recount, served
 
 from lambda_app.core.transaction.copy_text import encode_row
 from lambda_app.core.transaction.message import Transaction
@@ -16,6 +14,8 @@ from lambda_app.core.transaction.rows import Rows
 from lambda_app.database.connection import BATCH, Connection, connect
 from lambda_app.layers import speed_layer
 from lambda_app.layers.store import BATCH_SHARD, Store
+from tests.support.fixtures import Database
+from tests.support.recount import recount, served
 
 NOON = datetime(2026, 6, 15, 12, tzinfo=UTC)
 CATEGORIES = ("gas", None, "a\tb\\")

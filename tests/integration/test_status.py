@@ -6,15 +6,15 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from conftest import Database
-from program import run_program
-from servers import KafkaServer
 
 from lambda_app.core.batch.inbox_entries import left_waiting
 from lambda_app.core.operate.health import COMPONENTS
 from lambda_app.host.clock import SystemClock
 from lambda_app.operate.status import gather_facts
 from lambda_app.settings import Settings
+from tests.support.fixtures import Database
+from tests.support.program import run_program
+from tests.support.servers import KafkaServer
 
 LONG_RUNNING = "ActiveState=active\nSubState=running\n"
 RESTING = "ActiveState=inactive\nSubState=dead\n"

@@ -4,10 +4,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
-from servers import KafkaServer, wait_until
-
 from lambda_app.broker.subscription import Subscription
 from lambda_app.settings import Settings
+from tests.support.servers import KafkaServer, wait_until
 
 
 @contextmanager

@@ -4,16 +4,16 @@ import re
 from pathlib import Path
 
 import pytest
-from conftest import Database
-from consumer_process import ConsumerProcess
-from load import load, next_offsets
-from messages import message, messages
-from program import run_program
-from servers import KafkaServer, PostgresServer, free_port, wait_until
 
 from lambda_app.host.clock import SystemClock
 from lambda_app.operate import audit
 from lambda_app.settings import Settings
+from tests.support.consumer_process import ConsumerProcess
+from tests.support.fixtures import Database
+from tests.support.load import load, next_offsets
+from tests.support.messages import message, messages
+from tests.support.program import run_program
+from tests.support.servers import KafkaServer, PostgresServer, free_port, wait_until
 
 TEMPLATE = "template_audited"
 

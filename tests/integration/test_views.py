@@ -10,9 +10,6 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
-from conftest import Database
-from recount import recount, served
-from test_recompute import random_row, recompute_all, store
 
 from lambda_app.core.transaction.copy_text import encode_row
 from lambda_app.core.transaction.days import day_bounds
@@ -20,6 +17,9 @@ from lambda_app.core.transaction.message import Transaction
 from lambda_app.core.transaction.rows import Rows
 from lambda_app.database.connection import BATCH, READER, connect
 from lambda_app.database.queries import fetch_all
+from tests.support.fixtures import Database
+from tests.support.recount import recount, served
+from tests.support.stored_rows import random_row, recompute_all, store
 
 VIEWS = (
     "stats_today_by_minute",

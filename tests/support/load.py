@@ -14,12 +14,13 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from conftest import Database
 from kafka import KafkaProducer
 from kafka.producer.future import FutureRecordMetadata
-from messages import message
-from program import Program
-from servers import KAFKA_LIBS, QUICK_START, KafkaServer, end_with_parent, wait_until
+
+from tests.support.fixtures import Database
+from tests.support.messages import message
+from tests.support.program import Program
+from tests.support.servers import KAFKA_LIBS, QUICK_START, KafkaServer, end_with_parent, wait_until
 
 RATE = 2000
 OWN_RATE = 3000
@@ -223,3 +224,11 @@ def next_offsets(database: Database) -> dict[int, int]:
     """Where the consumer stands in each partition."""
     rows = database.query("SELECT partition, next_offset FROM lambda.stream_offsets")
     return {int(str(partition)): int(str(offset)) for partition, offset in rows}
+
+
+def wait_for_offsets(database: Database, total: int, timeout_seconds: float = 30) -> None:
+    wait_until(
+        lambda: database.value("SELECT sum(next_offset) FROM lambda.stream_offsets") == total,
+        timeout_seconds,
+        f"{total} messages consumed",
+    )

@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from recount import Recount, recount_rows
+from tests.support.recount import Recount, recount_rows
 
 PARTITIONS = range(4)
 # How a message may give its time; the last one is the clock on the wall.

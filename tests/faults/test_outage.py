@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from conftest import Database
-from consumer_process import ConsumerProcess
-from drills import TIMEOUT_SECONDS, choose, seconds_until_all_flow
-from load import assert_exactly_once, java_load, own_load
-from network import counted_connections
-from servers import KafkaServer, PostgresServer
+
+from tests.support.consumer_process import ConsumerProcess
+from tests.support.drills import TIMEOUT_SECONDS, choose, seconds_until_all_flow
+from tests.support.fixtures import Database
+from tests.support.load import assert_exactly_once, java_load, own_load
+from tests.support.network import counted_connections
+from tests.support.servers import KafkaServer, PostgresServer
 
 pytestmark = pytest.mark.timeout(TIMEOUT_SECONDS)
 

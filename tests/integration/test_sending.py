@@ -5,11 +5,11 @@ from collections.abc import Iterator
 
 import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
-from servers import KafkaServer, wait_until
 
 from lambda_app.broker.sending import Outlet, Record
 from lambda_app.errors import RecordRefused
 from lambda_app.settings import Settings
+from tests.support.servers import KafkaServer, wait_until
 
 MILLISECONDS = 1_795_508_080_123
 

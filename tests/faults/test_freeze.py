@@ -7,13 +7,14 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import Database
-from consumer_process import ConsumerProcess
-from drills import TIMEOUT_SECONDS, Flow, choose, seconds_until_all_flow
-from load import assert_exactly_once, load
-from program import on_host
-from servers import KafkaServer, wait_until
-from trap import trapped
+
+from tests.support.consumer_process import ConsumerProcess
+from tests.support.drills import TIMEOUT_SECONDS, Flow, choose, seconds_until_all_flow
+from tests.support.fixtures import Database
+from tests.support.load import assert_exactly_once, load
+from tests.support.program import on_host
+from tests.support.servers import KafkaServer, wait_until
+from tests.support.trap import trapped
 
 pytestmark = pytest.mark.timeout(TIMEOUT_SECONDS)
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from servers import KafkaServer, PostgresServer, directory
 
 from lambda_app.operate import migrations
+from tests.support.servers import KafkaServer, PostgresServer, directory
 
 _numbers = itertools.count(1)
 

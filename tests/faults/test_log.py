@@ -12,13 +12,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from conftest import Database
-from consumer_process import ConsumerProcess
 from kafka import KafkaProducer
-from load import next_offsets
-from messages import message, messages
-from program import run_program
-from servers import KafkaServer, wait_until
+
+from tests.support.consumer_process import ConsumerProcess
+from tests.support.fixtures import Database
+from tests.support.load import next_offsets
+from tests.support.messages import message, messages
+from tests.support.program import run_program
+from tests.support.servers import KafkaServer, wait_until
 
 # Messages of a log before it changes.
 COUNT = 30_000 if os.environ.get("LAMBDA_TEST_LONG") else 3000

@@ -17,7 +17,6 @@ from pathlib import Path
 from types import MappingProxyType
 
 import psycopg2
-from certificates import make_certificates
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import (
     ACL,
@@ -30,6 +29,8 @@ from kafka.admin import (
     ResourceType,
 )
 from kafka.errors import KafkaError
+
+from tests.support.certificates import make_certificates
 
 REPOSITORY = Path(__file__).parents[2]
 POSTGRES_BIN = Path("/usr/lib/postgresql/15/bin")

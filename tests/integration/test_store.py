@@ -10,11 +10,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from conftest import Database
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from recount import recount, served
-from servers import PostgresServer, wait_until
 
 from lambda_app.core.transaction.copy_text import COLUMNS, encode_row
 from lambda_app.core.transaction.days import Days
@@ -27,6 +24,9 @@ from lambda_app.database.queries import fetch_all, queries, time_zone_name
 from lambda_app.errors import DatabaseUnavailable, InvalidMessage
 from lambda_app.layers.dead_letters import record_dead_letters
 from lambda_app.layers.store import Store, _find_conflicts, store_chunk
+from tests.support.fixtures import Database
+from tests.support.recount import recount, served
+from tests.support.servers import PostgresServer, wait_until
 
 NOON = datetime(2026, 6, 15, 12, tzinfo=UTC)
 CONFLICT = "conflicts with the stored transaction of this id and time: "

@@ -11,14 +11,16 @@ from dataclasses import dataclass, field
 from datetime import date
 
 import pytest
-from conftest import Database
-from drills import TIMEOUT_SECONDS, choose
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
-from interleaving import UNTIL_COMMIT, Actor, Fault, Kill, Stage, Turn, TurnConnection
-from layers_actors import TOPIC, TOPIC_ID, CatchUpActor, LoadActor, PlatformActor, RecomputeActor, StreamActor
-from layers_model import (
+
+from lambda_app.database.connection import BATCH, STREAM, connect, transaction
+from lambda_app.layers import speed_layer
+from lambda_app.stream import positions, writer
+from lambda_app.stream.writer import Writer
+from tests.layers.actors import TOPIC, TOPIC_ID, CatchUpActor, LoadActor, PlatformActor, RecomputeActor, StreamActor
+from tests.layers.model import (
     CATEGORIES,
     EDGES,
     PARTITIONS,
@@ -31,12 +33,10 @@ from layers_model import (
     Message,
     Model,
 )
-from recount import Recount
-
-from lambda_app.database.connection import BATCH, STREAM, connect, transaction
-from lambda_app.layers import speed_layer
-from lambda_app.stream import positions, writer
-from lambda_app.stream.writer import Writer
+from tests.support.drills import TIMEOUT_SECONDS, choose
+from tests.support.fixtures import Database
+from tests.support.interleaving import UNTIL_COMMIT, Actor, Fault, Kill, Stage, Turn, TurnConnection
+from tests.support.recount import Recount
 
 STEPS = choose(1000, 10_000)
 STEPS_OF_EXAMPLE = 40

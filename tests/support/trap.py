@@ -1,6 +1,6 @@
 """`lambda-app` with traps: at named points of its code a process gets a signal. Nothing of this is in the product.
 
-    python -m tests.integration.trap \
+    python -m tests.support.trap \
         "layers.store store_chunk after SIGKILL 3; stream.positions advance after SIGKILL 1" consume
 
 MODULE FUNCTION MOMENT SIGNAL COUNT: before or after the third call of a function that is looked up in that module, or
@@ -22,7 +22,7 @@ from typing import ClassVar
 
 def trapped(*traps: str) -> list[str]:
     """The command for a Program that goes into these traps."""
-    return [sys.executable, "-m", "tests.integration.trap", "; ".join(traps)]
+    return [sys.executable, "-m", "tests.support.trap", "; ".join(traps)]
 
 
 class _Traps:

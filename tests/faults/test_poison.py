@@ -14,15 +14,14 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
-from conftest import Database
-from consumer_process import ConsumerProcess
 from kafka import KafkaProducer
-from load import next_offsets
-from messages import message
-from servers import KafkaServer, wait_until
-from test_consumer import BAD_MESSAGES
 
 from lambda_app.core.transaction.message import parse_message
+from tests.support.consumer_process import ConsumerProcess
+from tests.support.fixtures import Database
+from tests.support.load import next_offsets
+from tests.support.messages import BAD_MESSAGES, message
+from tests.support.servers import KafkaServer, wait_until
 
 IS_LONG = bool(os.environ.get("LAMBDA_TEST_LONG"))
 COUNT = 300_000 if IS_LONG else 20_000

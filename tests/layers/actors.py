@@ -7,9 +7,6 @@ from datetime import date, timedelta
 from typing import Protocol
 from uuid import UUID
 
-from interleaving import Actor, Fault, TurnClock
-from layers_model import Fate, Message, Model, Place, Row
-
 from lambda_app.core.stream.chunk import Chunk
 from lambda_app.core.stream.run import Run
 from lambda_app.core.transaction.copy_text import encode_row
@@ -24,6 +21,8 @@ from lambda_app.layers.dead_letters import record_dead_letters
 from lambda_app.layers.recompute import dirty_days, recompute_days, recompute_uncounted
 from lambda_app.layers.store import BATCH_SHARD, Store
 from lambda_app.stream.writer import Stored, Writer
+from tests.layers.model import Fate, Message, Model, Place, Row
+from tests.support.interleaving import Actor, Fault, TurnClock
 
 TOPIC, TOPIC_ID = "transactions", UUID(int=1)
 # Stands for the line of a file that conflicts with what is stored.

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from conftest import Database
+from tests.support.fixtures import Database
 
 Recount = dict[tuple[Any, ...], tuple[Any, ...]]
 

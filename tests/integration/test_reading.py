@@ -10,10 +10,10 @@ from kafka.errors import CorruptRecordError
 from kafka.net import manager
 from kafka.net.transport import KafkaTCPTransport
 from kafka.record.default_records import DefaultRecordBatch, DefaultRecordBatchBuilder
-from servers import KafkaServer, wait_until
 
 from lambda_app.broker import reading
 from lambda_app.core.stream.run import Run
+from tests.support.servers import KafkaServer, wait_until
 
 CODECS = [None, "gzip", "snappy", "lz4", "zstd"]
 # Partition, offset, key, value, time, leader epoch.

@@ -5,13 +5,14 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import Database
-from consumer_process import ConsumerProcess
-from drills import TIMEOUT_SECONDS, choose, seconds_until_all_flow
 from kafka.admin import ACLOperation, ResourceType
-from load import assert_exactly_once, load, next_offsets
-from network import FAULTS, fault
-from servers import KafkaServer, PostgresServer
+
+from tests.support.consumer_process import ConsumerProcess
+from tests.support.drills import TIMEOUT_SECONDS, choose, seconds_until_all_flow
+from tests.support.fixtures import Database
+from tests.support.load import assert_exactly_once, load, next_offsets
+from tests.support.network import FAULTS, fault
+from tests.support.servers import KafkaServer, PostgresServer
 
 pytestmark = pytest.mark.timeout(TIMEOUT_SECONDS)
 

@@ -10,12 +10,13 @@ from contextlib import contextmanager
 from functools import partial
 
 import pytest
-from conftest import Database
-from consumer_process import ConsumerProcess, is_running
-from drills import TIMEOUT_SECONDS, choose, seconds_until_all_flow
-from load import assert_exactly_once, java_load, load, own_load
-from servers import KafkaServer, PostgresServer, wait_until
-from trap import trapped
+
+from tests.support.consumer_process import ConsumerProcess, is_running
+from tests.support.drills import TIMEOUT_SECONDS, choose, seconds_until_all_flow
+from tests.support.fixtures import Database
+from tests.support.load import assert_exactly_once, java_load, load, own_load
+from tests.support.servers import KafkaServer, PostgresServer, wait_until
+from tests.support.trap import trapped
 
 pytestmark = pytest.mark.timeout(TIMEOUT_SECONDS)
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
-from program import COMMAND, Program, memory_bytes
+from tests.support.program import COMMAND, Program, memory_bytes
 
 
 class ConsumerProcess(Program):
