@@ -1,4 +1,4 @@
-"""The command `lambda-app`: options, logging, and the one place where an error becomes an exit status.
+"""The command `lambda-app`: options, logging, and the message and exit status that an error becomes.
 
 A subcommand is a module in `commands/` with a click command or group of the same name, `_` for `-`.
 """

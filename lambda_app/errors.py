@@ -1,10 +1,15 @@
 """Every error class of the package.
 
-Two kinds: a `RetryableError` goes away by itself (a peer is down), all others need a person. `cli.py` alone turns an
-error into a message and an exit status; the docstring is the message when none is given.
+Two kinds: a `RetryableError` goes away by itself (a peer is down), all others need a person. `cli.py` turns an error
+into a message and an exit status, `stream/supervisor.py` does so for its worker processes; the docstring is the message
+when none is given.
 """
 
-import os
+# Exit statuses of sysexits.h, which systemd shows by name. Numbers: core imports this module, and nothing of os.
+_EX_DATAERR = 65
+_EX_TEMPFAIL = 75
+_EX_NOPERM = 77
+_EX_CONFIG = 78
 
 
 class LambdaError(Exception):
@@ -19,7 +24,7 @@ class LambdaError(Exception):
 class RetryableError(LambdaError):
     """A peer is away for now."""
 
-    exit_status = os.EX_TEMPFAIL
+    exit_status = _EX_TEMPFAIL
 
 
 class DatabaseUnavailable(RetryableError):
@@ -33,25 +38,25 @@ class BrokerUnavailable(RetryableError):
 class AccessRefused(LambdaError):
     """The other side refuses this user, or lacks what it needs."""
 
-    exit_status = os.EX_NOPERM
+    exit_status = _EX_NOPERM
 
 
 class InvalidConfiguration(LambdaError):
     """The configuration makes no sense."""
 
-    exit_status = os.EX_CONFIG
+    exit_status = _EX_CONFIG
 
 
 class InvalidMessage(LambdaError):
     """The message is not valid."""
 
-    exit_status = os.EX_DATAERR
+    exit_status = _EX_DATAERR
 
 
 class InvalidFile(LambdaError):
     """The file cannot be read as a table of transactions."""
 
-    exit_status = os.EX_DATAERR
+    exit_status = _EX_DATAERR
 
 
 class PartitionLost(LambdaError):
