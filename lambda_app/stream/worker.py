@@ -8,14 +8,12 @@ import logging
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
-from uuid import UUID
 
 from lambda_app import settings
 from lambda_app.broker.subscription import Subscription
 from lambda_app.core.backoff import Backoff
 from lambda_app.core.stream.chunk import Chunk
-from lambda_app.core.stream.offsets import fingerprint
-from lambda_app.core.stream.run import Run
+from lambda_app.core.stream.holdings import Holdings
 from lambda_app.database.connection import transaction
 from lambda_app.errors import BrokerUnavailable, DatabaseUnavailable, PartitionLost, PositionVoid
 from lambda_app.host.clock import Clock
@@ -70,13 +68,7 @@ class Worker:
         self._backoff = Backoff(settings.BACKOFF_FIRST_SECONDS, settings.BACKOFF_CAP_SECONDS)
         self._subscription: Subscription | None = None
         self._writer: Writer | None = None
-        # Where we read next in each partition we have started, and what of it is stored.
-        self._read: dict[int, int] = {}
-        self._stored: dict[int, int] = {}
-        # Partitions whose log has yet to show the record that we read last: its fingerprint; and those that did not.
-        self._unproven: dict[int, bytes] = {}
-        self._refuted: set[int] = set()
-        self._topic_id: UUID | None = None
+        self._holdings = Holdings()
         self._chunk = Chunk()
         self._catching_up = CatchingUp(clock)
         self._retry_at = 0.0
@@ -89,8 +81,8 @@ class Worker:
             while not self._is_stopping():
                 self._step()
             self._attempt(self._store_all)
-            if self._subscription and self._stored:
-                self._subscription.publish(self._stored, wait_seconds=1)
+            if self._subscription and self._holdings:
+                self._subscription.publish(self._holdings.stored, wait_seconds=1)
         finally:
             self._close_subscription(is_leaving=self._is_stopping())
             self._close_writer()
@@ -129,7 +121,7 @@ class Worker:
         self._take_result(self._writer)
         if self._is_time_to_store(self._subscription, self._writer):
             self._store(self._writer)
-        if self._read and self._catching_up.is_due():
+        if self._holdings and self._catching_up.is_due():
             self._catch_up(self._subscription)
         self._progress.waiting_for = ""
 
@@ -152,46 +144,30 @@ class Worker:
             self._catching_up.begin()
 
     def _is_in_backlog(self, subscription: Subscription) -> bool:
-        return subscription.lag(self._read) >= settings.CHUNK_RECORDS
+        return subscription.lag(self._holdings.read) >= settings.CHUNK_RECORDS
 
     def _read_more(self, subscription: Subscription) -> None:
         # With a chunk in hand we wait for the writer, without a partition for the group, else for records.
-        idle_seconds = settings.STATUS_SECONDS if self._read else _NAP_SECONDS
+        idle_seconds = settings.STATUS_SECONDS if self._holdings else _NAP_SECONDS
         timeout_seconds = _PAUSE_SECONDS if len(self._chunk) else idle_seconds
         runs = subscription.poll(timeout_seconds, max(1, settings.CHUNK_RECORDS - len(self._chunk)))
-        if self._read and subscription.topic_id() not in (None, self._topic_id):
-            # Records of a topic made anew have nothing to do with our offsets.
+        topic_id = subscription.topic_id()
+        if topic_id and not self._holdings.are_of(topic_id):
+            # Records of a recreated topic have nothing to do with our offsets.
             self._let_go()
             return
-        runs = [new for run in runs if (new := self._news(run))]
+        runs = self._holdings.take(runs)
         if runs:
-            self._chunk.add(runs, self._read, self._clock.now())
-            self._read.update({run.partition: run.next_offset for run in runs})
-
-    def _news(self, run: Run) -> Run | None:
-        """What of a run is new to us. Raises PositionVoid when its log is not the one that we read before."""
-        position = self._read.get(run.partition)
-        if position is None:
-            return None
-        last_hash = self._unproven.pop(run.partition, None)
-        if last_hash:
-            if run.offsets[0] != position - 1 or fingerprint(run.keys[0], run.values[0]) != last_hash:
-                self._refuted.add(run.partition)
-                raise PositionVoid(f"Partition {run.partition} does not hold what we read at offset {position - 1}")
-            return run.starting_at(position)
-        if run.offsets[0] < position:
-            raise PositionVoid(f"Partition {run.partition} gave offset {run.offsets[0]} again")
-        return run
+            self._chunk.add(runs, self._holdings.read, self._clock.now())
+            self._holdings.note_read(runs)
 
     def _follow_assignment(self, subscription: Subscription, writer: Writer) -> None:
         fresh = subscription.parked()
-        gone = self._read.keys() - (subscription.assigned() - fresh)
-        if gone:
+        lost = self._holdings.lost(subscription.assigned() - fresh)
+        if lost:
             # Its next owner goes on behind what we hold of it, if we are quick; else we cannot commit.
             self._store_all()
-            for partition in gone:
-                del self._read[partition], self._stored[partition]
-                self._unproven.pop(partition, None)
+            self._holdings.give_up(lost)
         if fresh:
             self._take_over(subscription, writer, fresh)
         self._progress.is_ready = self._progress.is_ready or subscription.joined()
@@ -199,7 +175,7 @@ class Worker:
     def _take_over(self, subscription: Subscription, writer: Writer, partitions: set[int]) -> None:
         self._store_all()
         topic_id = subscription.topic_id()
-        if self._read and topic_id != self._topic_id:
+        if not self._holdings.are_of(topic_id):
             self._let_go()
             partitions = subscription.parked()
         topic, connection = self._config.kafka_topic, writer.connection
@@ -208,24 +184,16 @@ class Worker:
             stored = positions.read(connection, topic, partitions)
         bounds = subscription.log_bounds(partitions)
         with transaction(connection):
-            found = positions.take_over(connection, topic, topic_id, stored, bounds, self._refuted)
-        # Also of those that another worker has by now: it has seen for itself.
-        self._refuted.clear()
-        self._topic_id = topic_id
-        self._read.update(found)
-        self._stored.update(found)
-        for partition, position in found.items():
-            last_hash = stored[partition].last_hash if partition in stored else None
-            if last_hash and stored[partition].next_offset == position > bounds[partition][0]:
-                self._unproven[partition] = last_hash
-        subscription.start({p: position - (p in self._unproven) for p, position in found.items()})
-        logger.info("Reading partitions %s", sorted(self._read), extra={"topic": topic})
+            found = positions.take_over(connection, topic, topic_id, stored, bounds, self._holdings.refuted)
+        log_starts = {partition: start for partition, (start, _) in bounds.items()}
+        subscription.start(self._holdings.take_over(topic_id, found, stored, log_starts))
+        logger.info("Reading partitions %s", sorted(self._holdings.read), extra={"topic": topic})
 
     def _store(self, writer: Writer) -> None:
         """Hands the chunk to the writer, as soon as it is free."""
         self._await_result(writer)
         chunk, self._chunk = self._chunk, Chunk()
-        writer.begin(chunk, self._topic_id)
+        writer.begin(chunk, self._holdings.topic_id)
 
     def _store_all(self) -> None:
         """Returns when all that was read is stored."""
@@ -241,7 +209,7 @@ class Worker:
     def _take_result(self, writer: Writer, timeout_seconds: float = 0) -> None:
         result = writer.result(timeout_seconds)
         if result:
-            self._stored.update({p: offset for p, offset in result.next_offsets.items() if p in self._read})
+            self._holdings.note_stored(result.next_offsets)
             self._progress.stored += result.stored
             self._progress.duplicate += result.duplicate
             self._progress.dead_letters += result.dead_letters
@@ -266,10 +234,7 @@ class Worker:
             self._subscription.park_all()
         if self._writer:
             self._abandon_write(self._writer)
-        self._read.clear()
-        self._stored.clear()
-        self._unproven.clear()
-        self._topic_id = None
+        self._holdings.clear()
         self._chunk = Chunk()
 
     def _abandon_write(self, writer: Writer) -> None:
@@ -283,12 +248,12 @@ class Worker:
         if now - self._reported_at < settings.STATUS_SECONDS:
             return
         self._reported_at = now
-        self._progress.partitions = len(self._read)
+        self._progress.partitions = len(self._holdings)
         if self._subscription:
-            self._progress.lag = self._subscription.lag(self._stored)
-            if self._stored and now - self._published_at >= settings.KAFKA_COMMIT_SECONDS:
+            self._progress.lag = self._subscription.lag(self._holdings.stored)
+            if self._holdings and now - self._published_at >= settings.KAFKA_COMMIT_SECONDS:
                 self._published_at = now
-                self._subscription.publish(self._stored)
+                self._subscription.publish(self._holdings.stored)
         self._report(self._progress)
 
     def _close_subscription(self, is_leaving: bool = False) -> None:
