@@ -25,8 +25,10 @@ def options(role: str) -> dict[str, dict[str, Any]]:
 
 
 def defaults(role: str) -> dict[str, Any]:
-    path = PROJECT.joinpath("roles", role, "defaults/main.yml")
-    return dict(yaml.safe_load(path.read_text()) or {}) if path.exists() else {}
+    """What a role's defaults/main.yml holds, or all files of its defaults/main/."""
+    directory = PROJECT.joinpath("roles", role, "defaults")
+    paths = [*directory.glob("main.yml"), *sorted(directory.glob("main/*.yml"))]
+    return {name: value for path in paths for name, value in (yaml.safe_load(path.read_text()) or {}).items()}
 
 
 def table(role: str) -> str:

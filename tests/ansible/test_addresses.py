@@ -19,7 +19,7 @@ def addresses(tmp_path: Path, inventory: str, variables: dict[str, object]) -> l
         shutil.copytree(PROJECT / name, tmp_path / name)
     shutil.copy(PROJECT / "ansible.cfg", tmp_path)
     tmp_path.joinpath(".cache").mkdir()
-    command = ["ansible-playbook", "-i", f"inventory/{inventory}.yml", "playbooks/addresses.yml"]
+    command = ["ansible-playbook", "-i", f"inventory/{inventory}", "playbooks/addresses.yml"]
     subprocess.run(
         [*command, "--extra-vars", json.dumps(variables)],
         check=True,

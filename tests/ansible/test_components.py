@@ -72,7 +72,7 @@ def add_row(checkout: Path) -> None:
 
 def play(checkout: Path, playbook: str, *options: str) -> str:
     checkout.joinpath("playbook.yml").write_text(playbook)
-    command = ["ansible-playbook", "--inventory", "inventory/local.yml", "playbook.yml", *options]
+    command = ["ansible-playbook", "--inventory", "inventory/local", "playbook.yml", *options]
     environment = os.environ | {"ANSIBLE_CONFIG": str(checkout / "ansible.cfg")}
     result = subprocess.run(command, cwd=checkout, env=environment, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
@@ -166,7 +166,7 @@ def test_override_changes_one_value_and_the_sums_of_its_slices(checkout: Path) -
 
 
 def test_override_by_an_inventory_needs_no_more_than_the_value(checkout: Path) -> None:
-    platform = checkout / "inventory/group_vars/all/platform.yml"
+    platform = checkout / "inventory/local/group_vars/all.yml"
     platform.write_text(platform.read_text() + "\ncomponent_overrides: {kafka: {cpu_quota: 50%}}\n")
 
     facts = shown(checkout)

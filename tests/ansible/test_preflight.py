@@ -26,7 +26,7 @@ def run(tmp_path: Path, variables: dict[str, object]) -> subprocess.CompletedPro
     """Runs what looks at the inventory alone, on this machine, which it does not touch."""
     playbook = tmp_path / "playbook.yml"
     playbook.write_text(PLAYBOOK)
-    command = ["ansible-playbook", "--inventory", str(PROJECT / "inventory/local.yml"), str(playbook)]
+    command = ["ansible-playbook", "--inventory", str(PROJECT / "inventory/local"), str(playbook)]
     environment = os.environ | {
         "ANSIBLE_CONFIG": str(PROJECT / "ansible.cfg"),
         "ANSIBLE_ROLES_PATH": str(PROJECT / "roles"),

@@ -12,7 +12,7 @@ PROJECT = Path(__file__).parents[2]
 NAME = re.compile(r"`([\w./-]+\.(?:py|sql|md|yml|j2|service|timer|path|slice|target|svg|jsonl)|(?:[\w.-]+/)+)`")
 FENCED = re.compile(r"^ *```.*?^ *```$", re.MULTILINE | re.DOTALL)
 # Names that stand for any name.
-PLACEHOLDER = re.compile(r"ROLE|NNNN|NAME|SCENARIO|UNIT")
+PLACEHOLDER = re.compile(r"ROLE|NNNN|NAME|SCENARIO|UNIT|GROUP|HOST")
 # Directories on a host.
 ON_HOSTS = {"inbox/", "claimed/", "done/", "failed/", "generated/", ".secrets/", "/etc/", "conf.d/", "bin/"}
 
