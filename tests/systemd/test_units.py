@@ -103,6 +103,16 @@ def test_maintenance_follows_the_batch_whatever_became_of_it_and_shares_its_slic
         assert values(maintenance, key) == values(batch, key)
 
 
+def test_each_description_says_what_its_unit_does() -> None:
+    descriptions = {
+        unit.name: values(unit, "Description")[0] for unit in UNITS if unit.suffix not in {".slice", ".target"}
+    }
+
+    # `systemctl list-timers` and the journal show nothing else of it: "Midnight" would say too little.
+    assert [name for name, text in descriptions.items() if len(text.split()) < 3] == []
+    assert len(set(descriptions.values())) == len(descriptions)
+
+
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
 def test_unit_has_no_limits_and_no_templating(unit: Path) -> None:
     keys = {key for key, _ in settings(unit)}

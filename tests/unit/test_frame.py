@@ -104,7 +104,7 @@ def test_queries_are_found_by_name() -> None:
     found = queries("positions")
 
     assert {"select_positions", "insert_position", "move_position", "insert_gap", "advance_positions"} <= set(found)
-    assert found["select_positions"].startswith("-- Where we are")
+    assert found["select_positions"].startswith("-- The positions of")
 
 
 def test_credential_path_is_none_when_not_given(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

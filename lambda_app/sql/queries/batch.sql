@@ -1,21 +1,21 @@
 -- today --
--- The date it is now where the platform's days are cut.
+-- Today's date in the platform's time zone.
 SELECT (now() AT TIME ZONE lambda.time_zone())::date;
 
 -- last_business_date --
--- The newest date that is registered.
+-- The newest business date that has a job of this source.
 SELECT max(business_date) FROM lambda.batch_jobs WHERE source = %(source)s;
 
 -- register_job --
--- Registers a date unless it is registered already.
+-- Registers a business date as a pending job unless it has one.
 INSERT INTO lambda.batch_jobs (source, business_date)
 VALUES (%(source)s, %(business_date)s)
 ON CONFLICT (source, business_date) WHERE file IS NULL DO NOTHING
 RETURNING job_id;
 
 -- register_file --
--- The job of a file's content; a job that was given up gets its attempts back, for whoever puts the file there again.
--- Of a file that changed after another job, that one says which job goes on with it.
+-- Registers a file's content as a job, or returns the job that it has; a failed job becomes pending with new attempts,
+-- since somebody put the file there again. When the file had grown after another job, that job notes this one as its successor.
 WITH registered AS (
     INSERT INTO lambda.batch_jobs AS j (source, business_date, file, content_hash, file_bytes)
     VALUES (
@@ -38,7 +38,7 @@ continued AS (
 SELECT id, job_id, status, file, is_new, error FROM registered;
 
 -- last_refusal --
--- The job of the last entry of this name that could not be loaded for this reason, if that was lately.
+-- The newest refused entry of this name and reason within the last hour.
 SELECT job_id
 FROM lambda.batch_jobs
 WHERE file = %(file)s AND content_hash IS NULL AND error = %(error)s AND finished_at > now() - interval '1 hour'
@@ -46,7 +46,7 @@ ORDER BY id DESC
 LIMIT 1;
 
 -- refuse_file --
--- An entry of the inbox that cannot be loaded is a failed job.
+-- Records an entry of the inbox that cannot be loaded as a failed job.
 INSERT INTO lambda.batch_jobs (source, business_date, file, status, error, finished_at)
 VALUES ('inbox', (now() AT TIME ZONE lambda.time_zone())::date, %(file)s, 'failed', %(error)s, clock_timestamp())
 RETURNING job_id;
@@ -62,13 +62,13 @@ WHERE job_id = ANY(%(job_ids)s) AND status IN ('completed', 'failed') AND conten
 ORDER BY id;
 
 -- ended_jobs --
--- Those of these jobs that will not be run any more, and their files.
+-- The jobs among these that have ended, and their files.
 SELECT job_id, status, file
 FROM lambda.batch_jobs
 WHERE job_id = ANY(%(job_ids)s) AND status IN ('completed', 'failed') AND file IS NOT NULL;
 
 -- reopen_failed_job --
--- Gives a job that was given up its attempts back.
+-- Makes the failed job of a date pending, with new attempts.
 UPDATE lambda.batch_jobs
 SET status = 'pending', attempts = 0, error = NULL, started_at = NULL, finished_at = NULL
 WHERE source = %(source)s AND business_date = %(business_date)s AND status = 'failed'
@@ -79,7 +79,7 @@ RETURNING job_id;
 SELECT pg_try_advisory_lock(2, 0);
 
 -- jobs_to_run --
--- Oldest first. Whoever holds the lock and finds a running job knows that its runner was killed.
+-- The oldest job to run. Whoever holds the lock and finds a job running knows that its runner was killed.
 SELECT
     id, job_id, business_date, source, status, attempts, started_at, file, content_hash,
     ARRAY(SELECT p.job_id FROM lambda.batch_jobs AS p WHERE p.continued_by = j.job_id)
@@ -89,14 +89,14 @@ ORDER BY business_date, id
 LIMIT 1;
 
 -- start_job --
--- The first start is kept over all attempts: the time to try a job counts from it.
+-- Begins an attempt. started_at keeps the first start: the two hours for a job count from it.
 UPDATE lambda.batch_jobs
 SET status = 'running', attempts = %(attempts)s, started_at = coalesce(started_at, now()), finished_at = NULL
 WHERE id = %(id)s
 RETURNING started_at;
 
 -- complete_job --
--- Runs in the transaction that stores the rows.
+-- Completes a job, in the transaction that stores its rows.
 UPDATE lambda.batch_jobs
 SET
     status = 'completed',
@@ -111,7 +111,7 @@ SET
 WHERE id = %(id)s;
 
 -- end_attempt --
--- Notes an attempt that did not succeed: pending to be tried again, failed to be given up.
+-- Ends an attempt that did not succeed: the job becomes pending to be tried again, or failed.
 UPDATE lambda.batch_jobs
 SET status = %(status)s, error = %(error)s, finished_at = CASE WHEN %(status)s = 'failed' THEN clock_timestamp() END
 WHERE id = %(id)s;

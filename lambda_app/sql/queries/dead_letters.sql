@@ -1,5 +1,5 @@
 -- matches --
--- What stands for {matches} below: the letters that pass all filters that are given.
+-- The condition that replaces {matches} below: the letters that pass all filters that are given.
 (%(resolved)s OR resolved_at IS NULL)
 AND (%(ids)s::bigint[] IS NULL OR id = ANY(%(ids)s::bigint[]))
 AND (%(reason)s IS NULL OR strpos(lower(reason), lower(%(reason)s)) > 0)
@@ -12,7 +12,7 @@ AND (%(last)s IS NULL OR id <= %(last)s)
 SELECT count(*), max(id) FROM lambda.dead_letters WHERE {matches};
 
 -- list --
--- Newest first.
+-- The letters that match, newest first.
 SELECT id, received_at, topic, partition, "offset", file, line, resolution, reason
 FROM lambda.dead_letters
 WHERE {matches}
@@ -20,7 +20,7 @@ ORDER BY id DESC
 LIMIT %(limit)s;
 
 -- count_by_reason --
--- Reasons that differ only in the value they show are one.
+-- The letters that match, counted by reason, most frequent first. Reasons that differ only in their example count as one.
 SELECT regexp_replace(reason, %(example)s, ''), count(*), min(received_at), max(received_at)
 FROM lambda.dead_letters
 WHERE {matches}
@@ -29,7 +29,7 @@ ORDER BY 2 DESC, 1
 LIMIT %(limit)s;
 
 -- unknown_ids --
--- Those that no letter has.
+-- The ids among these that no letter has.
 SELECT id FROM unnest(%(ids)s::bigint[]) AS id WHERE NOT EXISTS (SELECT FROM lambda.dead_letters AS d WHERE d.id = id.id);
 
 -- show --
@@ -42,7 +42,7 @@ WHERE id = %(id)s;
 UPDATE lambda.dead_letters SET resolved_at = now(), resolution = 'discarded' WHERE {matches};
 
 -- lock_next --
--- The next letters, oldest first, up to a number and a size. Those of another retry at work are left to it.
+-- Locks the next letters, oldest first, up to a number and a size. Skips letters that another retry has locked.
 WITH locked AS (
     SELECT id, coalesce(octet_length(raw), 0) AS size
     FROM lambda.dead_letters
@@ -59,11 +59,11 @@ WHERE size_before < %(bytes)s
 ORDER BY id;
 
 -- headers --
--- The columns of the files that these jobs read, and what stands between them.
+-- The columns and the delimiter of the files that these jobs read.
 SELECT job_id, header, delimiter FROM lambda.batch_jobs WHERE job_id = ANY(%(job_ids)s) AND header IS NOT NULL;
 
 -- resolve --
--- Runs in the transaction that stores the rows.
+-- Marks letters as resolved, in the transaction that stores their rows.
 UPDATE lambda.dead_letters AS d
 SET resolved_at = now(), resolution = v.resolution
 FROM unnest(%(ids)s::bigint[], %(resolutions)s::text[]) AS v (id, resolution)

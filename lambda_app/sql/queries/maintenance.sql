@@ -1,14 +1,14 @@
 -- try_lock --
--- One maintenance at a time, until the connection ends. Never waits: an index that is being built waits for all who have
--- begun a statement. Class 6: maintenance.
+-- One maintenance at a time, until the connection ends. Only tries the lock: CREATE INDEX CONCURRENTLY of the other
+-- maintenance would wait for a statement that waits for it. Class 6: maintenance.
 SELECT pg_try_advisory_lock(6, 0);
 
 -- today --
--- The date it is now where the platform's days are cut.
+-- Today's date in the platform's time zone.
 SELECT (now() AT TIME ZONE lambda.time_zone())::date;
 
 -- closed_partitions --
--- The partitions whose days have ended, oldest first. A partition may hold the edges of its neighbours' days.
+-- The day tables whose days have ended, oldest first. A day's table may hold rows of the days beside it.
 SELECT
     p.day,
     p.first_day,
@@ -49,16 +49,16 @@ WHERE p.last_day < t.today
 ORDER BY p.day;
 
 -- drop_broken_index --
--- What a kill left of an index.
+-- Drops the invalid index that a killed build leaves.
 DROP INDEX CONCURRENTLY IF EXISTS lambda.{partition}_id_idx;
 
 -- build_index --
--- Writers go on; waits for transactions that began before.
+-- Builds an index while writers go on; waits for transactions that began before.
 CREATE INDEX CONCURRENTLY IF NOT EXISTS {partition}_id_idx ON lambda.{partition} (transaction_id);
 
 -- count_repeated_ids --
--- How many ids of a day occur again, there or in the days before, with a few of them as literals. `ids` are the day's and
--- theirs, each from the index of its partition: merged, they come in order, and nothing is put down on disk.
+-- How many ids of a day occur more than once, that day or in the days before, with a few of them as literals. `ids` reads
+-- each day's ids from the index of its table: merged, they come in order, so that no temporary file is needed.
 SELECT count(*), string_agg(quote_literal(transaction_id), ', ') FILTER (WHERE number <= %(examples)s), now()
 FROM (
     SELECT transaction_id, row_number() OVER () AS number
@@ -68,16 +68,17 @@ FROM (
 ) AS repeated;
 
 -- record_repeated_ids --
--- Not while the day is recomputed (class 5), which writes the same row. One string, and so one transaction.
+-- Notes the count for a day. Waits while the day is recomputed (class 5), which writes the same row. Both statements are
+-- sent as one string, and so are one transaction.
 SELECT pg_advisory_xact_lock(5, %(day)s::date - DATE '2000-01-01') FROM set_config('lock_timeout', '0', true);
 INSERT INTO lambda.batch_days (day, repeated_ids, closed_at) VALUES (%(day)s, %(repeated_ids)s, %(closed_at)s)
 ON CONFLICT ON CONSTRAINT batch_days_pkey
 DO UPDATE SET repeated_ids = excluded.repeated_ids, closed_at = excluded.closed_at;
 
 -- drop_partition --
--- A day's rows and the word that they were dropped: one string, and so one transaction. Nobody recomputes these days
--- meanwhile (class 5), nor writes to them: rows without aggregates must be counted first. Whoever wants the table is held
--- up for no longer than the timeout.
+-- Drops a day's table and notes that, sent as one string and so one transaction. Nobody recomputes these days meanwhile
+-- (class 5), nor writes to them; a day with rows without aggregates is not dropped, since they must be counted first. Others
+-- who use the table wait no longer than the timeout.
 SELECT set_config('lock_timeout', %(milliseconds)s::text, true);
 SELECT pg_advisory_xact_lock(5, day - DATE '2000-01-01') FROM unnest(%(days)s::date[]) AS day ORDER BY day;
 INSERT INTO lambda.batch_days (day, dropped_at) SELECT day, now() FROM unnest(%(days)s::date[]) AS day

@@ -1,17 +1,17 @@
 -- select_positions --
--- Where we are in each of these partitions.
+-- The positions of these partitions.
 SELECT partition, next_offset, topic_id::text, last_hash
 FROM lambda.stream_offsets
 WHERE topic = %(topic)s AND partition = ANY(%(partitions)s);
 
 -- insert_position --
--- First reading of a partition; inserts nothing when someone else was faster.
+-- The position of a partition that is read for the first time; inserts nothing when another worker was faster.
 INSERT INTO lambda.stream_offsets (topic, partition, topic_id, next_offset, gap_count)
 VALUES (%(topic)s, %(partition)s, %(topic_id)s, %(position)s, %(gap_count)s)
 ON CONFLICT ON CONSTRAINT stream_offsets_pkey DO NOTHING;
 
 -- move_position --
--- A jump, after a gap; updates nothing when someone else was faster.
+-- Moves a position after a gap; updates nothing when another worker was faster.
 UPDATE lambda.stream_offsets
 SET
     topic_id = %(topic_id)s,
@@ -27,7 +27,7 @@ WHERE
     AND next_offset = %(expected)s AND topic_id IS NOT DISTINCT FROM %(expected_topic_id)s::uuid;
 
 -- end_frozen_writers --
--- A worker that stopped in the middle of a COPY keeps its rows locked: no timeout of PostgreSQL covers that.
+-- Ends the sessions of workers that hang in the middle of a COPY and keep rows locked: no timeout of PostgreSQL covers that.
 SELECT pg_terminate_backend(pid)
 FROM pg_stat_activity
 WHERE
@@ -35,12 +35,12 @@ WHERE
     AND wait_event = 'ClientRead' AND xact_start < clock_timestamp() - %(seconds)s * interval '1 second';
 
 -- insert_gap --
--- Keeps what could not be read.
+-- Records offsets that could not be read.
 INSERT INTO lambda.stream_gaps (topic, topic_id, partition, from_offset, to_offset, reason)
 VALUES (%(topic)s, %(topic_id)s, %(partition)s, %(from_offset)s, %(to_offset)s, %(reason)s);
 
 -- prepare_advance --
--- Compare-and-set of every partition in a chunk; the caller counts the rows. Planned once for a
+-- Moves every position of a chunk by compare-and-set; the caller counts the rows that are returned. Planned once for a
 -- connection: planning it takes longer than running it.
 PREPARE advance_positions AS
 UPDATE lambda.stream_offsets AS o

@@ -1,5 +1,5 @@
 -- dirty_days --
--- Closed days with something in the speed layer. What retention dropped stays as it is.
+-- Dirty days: closed days with rows in the speed layer, without days that retention dropped.
 SELECT DISTINCT day
 FROM (
     SELECT (minute AT TIME ZONE z.name)::date AS day
@@ -12,7 +12,7 @@ AND NOT EXISTS (SELECT FROM lambda.batch_days AS b WHERE b.day = days.day AND b.
 ORDER BY day;
 
 -- all_days --
--- Days up to today that may have rows or have aggregates; a partition may hold the edges of its neighbours' days.
+-- Days up to today that may have rows or have aggregates. A day's table may hold rows of the days beside it.
 SELECT day
 FROM (
     SELECT to_date(right(c.relname, 8), 'YYYYMMDD') + shift AS day
@@ -33,7 +33,7 @@ AND NOT EXISTS (SELECT FROM lambda.batch_days AS b WHERE b.day = days.day AND b.
 ORDER BY day;
 
 -- uncounted_days --
--- Days of which some rows have no aggregates yet, oldest first.
+-- Days with rows that have no aggregates yet, oldest first.
 SELECT DISTINCT (minute AT TIME ZONE (SELECT lambda.time_zone()))::date AS day
 FROM lambda.uncounted_minutes
 ORDER BY day;
@@ -42,7 +42,7 @@ ORDER BY day;
 SELECT EXISTS (SELECT FROM lambda.uncounted_minutes WHERE minute >= %(start)s AND minute < %(end)s);
 
 -- dropped_at --
--- When retention dropped the transactions of a day.
+-- The time at which retention dropped the transactions of a day; no row when it did not.
 SELECT dropped_at FROM lambda.batch_days WHERE day = %(day)s AND dropped_at IS NOT NULL;
 
 -- lock_recompute --
@@ -53,12 +53,12 @@ SELECT pg_advisory_lock(5, %(day)s::date - DATE '2000-01-01') IS NOT NULL FROM s
 SELECT pg_try_advisory_lock(5, %(day)s::date - DATE '2000-01-01');
 
 -- lock_day --
--- Waits for the writers of this day, and holds up new ones. Class 4: days.
+-- Locks a day exclusively: waits for the day's writers, up to a timeout, and holds up new ones meanwhile. Class 4: days.
 SELECT pg_advisory_lock(4, %(day)s::date - DATE '2000-01-01')
 FROM set_config('lock_timeout', %(milliseconds)s::text, false);
 
 -- begin_generation --
--- Writers that come after the snapshot write rows of their own.
+-- Begins a generation: writers that come after the snapshot write rows of their own.
 SELECT nextval('lambda.recompute_generation');
 
 -- unlock_day --
@@ -68,7 +68,7 @@ SELECT pg_advisory_unlock(4, %(day)s::date - DATE '2000-01-01');
 SELECT pg_advisory_unlock(5, %(day)s::date - DATE '2000-01-01');
 
 -- delete_speed_stats --
--- The first statement of its transaction, and so the snapshot of all that follows.
+-- The first statement of its transaction: it takes the snapshot that all following statements see.
 DELETE FROM lambda.speed_stats WHERE minute >= %(start)s AND minute < %(end)s;
 
 -- delete_uncounted_minutes --
@@ -78,7 +78,7 @@ DELETE FROM lambda.uncounted_minutes WHERE minute >= %(start)s AND minute < %(en
 DELETE FROM lambda.batch_stats WHERE minute >= %(start)s AND minute < %(end)s;
 
 -- insert_batch_stats --
--- The truth of a day, from its transactions.
+-- Counts a day's transactions into aggregates by minute.
 INSERT INTO lambda.batch_stats (
     minute, merchant_category, transaction_type, count, amount_sum, amount_min, amount_max, risk_sum, high_risk_count
 )
@@ -100,7 +100,7 @@ GROUP BY 1, 2, 3;
 DELETE FROM lambda.batch_day_stats WHERE day = %(day)s;
 
 -- insert_day_stats --
--- The same by day.
+-- Adds the aggregates by minute up to a day's.
 INSERT INTO lambda.batch_day_stats (
     day, merchant_category, transaction_type, count, amount_sum, amount_min, amount_max, risk_sum, high_risk_count
 )

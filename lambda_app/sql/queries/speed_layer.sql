@@ -1,14 +1,15 @@
 -- lock_days --
--- Whoever recomputes one of these days takes its snapshot before this transaction or after it. Class 4: days.
+-- Locks days, shared, until the commit: a recompute takes its snapshot of such a day before this transaction or after it.
+-- Class 4: days.
 SELECT pg_advisory_xact_lock_shared(4, day - DATE '2000-01-01') FROM unnest(%(days)s::date[]) AS day ORDER BY day;
 
 -- generation --
--- Which generation of rows is written now: a recompute begins a new one.
+-- The generation of rows that is written now: each recompute begins a new one.
 SELECT last_value FROM lambda.recompute_generation;
 
 -- days_to_put_off --
--- Of days with so many keys to be upserted those that are quicker worked out as a whole, later: an upsert of a key takes some 20
--- times as long as counting a row, of 150 bytes. Not what retention dropped: it could not be counted again.
+-- The days, each given with its number of keys to upsert, that are cheaper to recompute later as a whole: upserting a key takes
+-- some 20 times as long as counting a row, which takes up 150 bytes. Without days that retention dropped: they cannot be counted.
 SELECT d.day
 FROM unnest(%(days)s::date[], %(keys)s::bigint[]) AS d (day, keys)
 WHERE coalesce(pg_relation_size(to_regclass('lambda.transactions_' || to_char(d.day, 'YYYYMMDD'))), 0) < 20 * 150 * d.keys
@@ -18,7 +19,8 @@ AND NOT EXISTS (SELECT FROM lambda.batch_days AS b WHERE b.day = d.day AND b.dro
 INSERT INTO lambda.uncounted_minutes (minute) SELECT unnest(%(minutes)s::timestamptz[]);
 
 -- upsert_stats --
--- Adds aggregates, given in hundredths. A recompute begins a new generation: nobody waits for the rows it deletes.
+-- Adds aggregates, given in hundredths. They go into rows of the newest generation, so no writer waits for rows that a
+-- recompute is deleting.
 INSERT INTO lambda.speed_stats AS s (
     shard, generation, minute, merchant_category, transaction_type,
     count, amount_sum, amount_min, amount_max, risk_sum, high_risk_count

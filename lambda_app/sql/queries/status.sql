@@ -1,10 +1,10 @@
 -- stream --
--- How far the consumer is in each partition of a topic, and how many rows that made.
+-- The position of each partition of a topic, and how many rows it stored.
 SELECT partition, next_offset, stored_count, gap_count FROM lambda.stream_offsets WHERE topic = %(topic)s;
 
 -- newest_age --
--- The age of the newest transaction in seconds; one that is dated ahead says nothing. `since` is known when the query is
--- planned: partitions of the days before are neither planned for nor locked.
+-- The age of the newest transaction in seconds, without those dated in the future. `since` is a constant of the query, so
+-- that the tables of earlier days are neither planned for nor locked.
 SELECT extract(epoch FROM now() - max(event_time))::float8
 FROM lambda.transactions
 WHERE event_time > %(since)s AND event_time <= now();
@@ -17,8 +17,8 @@ ORDER BY business_date DESC, id DESC
 LIMIT 1;
 
 -- failed_jobs --
--- Jobs that were given up and not taken up again. A file is forgiven after a week, or when one of its name was loaded
--- after it had failed: the same content is the same job, so ids do not tell which was the last.
+-- Jobs that were given up. A failed file is left out after a week, or when a file of its name was loaded after it had
+-- failed: times are compared, since the same content is the same job and keeps its old id.
 SELECT job_id, business_date, status, attempts, rows_loaded, error, file
 FROM (SELECT *, coalesce(finished_at, created_at) AS ended_at FROM lambda.batch_jobs) AS j
 WHERE status = 'failed' AND (

@@ -1,23 +1,23 @@
 -- ensure_partition --
--- Makes the partition of a day unless it is there.
+-- Creates a day's table unless it exists.
 SELECT lambda.ensure_partition(%(day)s);
 
 -- hold_partitions --
--- Nobody drops a partition until the commit.
+-- Keeps retention from dropping a day's table until the commit.
 LOCK TABLE ONLY lambda.transactions IN ROW EXCLUSIVE MODE;
 
 -- create_chunk_table --
--- Where a chunk is put down when some of its rows may be stored already.
+-- The temporary table for a chunk of which some rows may be stored already.
 CREATE TEMPORARY TABLE IF NOT EXISTS chunk (
     line bigint GENERATED ALWAYS AS IDENTITY, LIKE lambda.transactions INCLUDING DEFAULTS
 ) ON COMMIT DELETE ROWS;
 
 -- empty_chunk_table --
--- One transaction may put down several chunks; lines count from 1.
+-- Empties the temporary table before each chunk of a transaction; lines count from 1 again.
 TRUNCATE pg_temp.chunk RESTART IDENTITY;
 
 -- insert_chunk --
--- Moves the chunk over; of rows with one key the first is stored. Gives the lines that were not.
+-- Stores the rows of the temporary table; of rows with one key only the first. Returns the lines that were not stored.
 WITH stored AS (
     INSERT INTO lambda.transactions (
         job_id, transaction_id, account_id, transaction_type, amount, event_time,
@@ -42,10 +42,10 @@ WHERE s.transaction_id IS NULL OR n.nth > 1
 ORDER BY n.line;
 
 -- conflicts --
--- Of lines that were there already those with other content: theirs, then what is stored, in the order of CONTENT. As a
--- second statement it sees what insert_chunk has just stored. The bounds limit the partitions that are planned for;
--- OFFSET 0 looks each row up by its primary key. An empty text is an absent one, as a file cannot tell them apart. A row
--- of the batch has the job_id of the job that loads it: no content.
+-- Compares the given lines with the stored rows of the same key. Returns the lines whose content differs: their values, then
+-- the stored ones, in the order of CONTENT. As a second statement it sees what insert_chunk has just stored. The bounds
+-- limit the partitions that are planned for; OFFSET 0 makes PostgreSQL look each row up by its primary key. An empty text
+-- equals an absent one, since a file cannot tell them apart. The job_id of a batch row names its job and is not compared.
 SELECT
     c.line,
     c.account_id, c.transaction_type, c.amount, nullif(c.merchant_category, ''), nullif(c.location, ''), c.card_present,
@@ -72,7 +72,7 @@ WHERE c.line = ANY(%(lines)s::bigint[])
 ORDER BY c.line;
 
 -- insert_dead_letters --
--- Keeps what was not valid, a message of the stream once.
+-- Records dead letters; for a message that has one already nothing. Returns the partitions of the new ones.
 INSERT INTO lambda.dead_letters (topic, topic_id, partition, "offset", file, line, job_id, raw, reason)
 VALUES %s
 ON CONFLICT DO NOTHING

@@ -1,5 +1,5 @@
 -- lock_transactions --
--- Takes no snapshot yet. Retention cannot drop a day that the snapshot still shows.
+-- Keeps retention from dropping a day that the audit's snapshot still shows. LOCK itself takes no snapshot.
 LOCK TABLE lambda.transactions IN ACCESS SHARE MODE;
 
 -- positions --
@@ -11,19 +11,19 @@ FROM lambda.stream_offsets
 ORDER BY topic, partition;
 
 -- gaps --
--- Offsets in the gaps that have an end, and how many have none.
+-- For each partition the offsets in gaps with a known end, and the number of gaps without one.
 SELECT topic, partition, coalesce(sum(to_offset - from_offset), 0)::bigint, count(*) - count(to_offset)
 FROM lambda.stream_gaps
 GROUP BY topic, partition;
 
 -- letters --
--- One row for each origin: a partition of a topic, or a job.
+-- Dead letters by origin: a partition of a topic, or a job.
 SELECT topic, partition, job_id, count(*), count(*) FILTER (WHERE resolution = 'stored')
 FROM lambda.dead_letters
 GROUP BY topic, partition, job_id;
 
 -- rows --
--- Of the stream's rows job_id says nothing: any message may carry one.
+-- Rows by day, ingestion type and job. The job_id of a stream row is left out: any message may carry one.
 SELECT
     (event_time AT TIME ZONE z.name)::date,
     ingestion_type,
@@ -42,13 +42,13 @@ FROM lambda.batch_jobs
 ORDER BY id;
 
 -- stats_days --
--- Days of which the serving view says anything.
+-- The days that the serving view has aggregates of.
 SELECT DISTINCT (minute AT TIME ZONE z.name)::date
 FROM lambda.transaction_stats
 CROSS JOIN (SELECT lambda.time_zone() AS name OFFSET 0) AS z;
 
 -- day_stats_days --
--- Days of which the batch layer says anything.
+-- The days that the batch layer has aggregates of.
 SELECT DISTINCT (minute AT TIME ZONE z.name)::date
 FROM lambda.batch_stats
 CROSS JOIN (SELECT lambda.time_zone() AS name OFFSET 0) AS z
@@ -59,7 +59,7 @@ SELECT day FROM lambda.batch_day_stats;
 SELECT day FROM lambda.batch_days WHERE dropped_at IS NOT NULL;
 
 -- batch_days --
--- What was noted at the last recompute of a day, and what stands in batch_day_stats.
+-- The count that the last recompute of each day noted, and the sum in batch_day_stats.
 SELECT b.day, b.count, coalesce(sum(s.count), 0)::bigint
 FROM lambda.batch_days AS b
 LEFT JOIN lambda.batch_day_stats AS s ON s.day = b.day
@@ -73,7 +73,7 @@ SELECT count(*) FROM lambda.speed_stats WHERE count < 1 OR high_risk_count NOT B
 SELECT coalesce(sum(count), 0)::bigint FROM lambda.transaction_stats WHERE minute >= %(start)s AND minute < %(end)s;
 
 -- compare_serving_view --
--- The serving view against a count that has nothing in common with how it is made.
+-- Compares the serving view of a day with a recount, written in other words than the view, so that they share no mistake.
 WITH recounted AS (
     SELECT
         floor(date_part('epoch', event_time) / 60) * 60 AS second,
@@ -128,7 +128,7 @@ SELECT
 FROM compared;
 
 -- compare_day_stats --
--- The batch layer by day against the batch layer by minute.
+-- Compares the batch layer of a day with its aggregates by minute.
 WITH compared AS (
     SELECT
         concat_ws(', ', CASE WHEN has_no_category THEN 'no category' ELSE category END, transaction_type) AS key,
