@@ -6,20 +6,13 @@ from dataclasses import asdict
 import click
 
 from lambda_app.core.batch.inbox_entries import inbox_note, left_waiting, not_taken
-from lambda_app.core.operate.health import (
-    COMPONENTS,
-    HELPERS,
-    TARGET,
-    Component,
-    PlatformFacts,
-    UnitFacts,
-    is_absent,
-    reasons_for_concern,
-)
+from lambda_app.core.operate.components import Component, Kind, triggers
+from lambda_app.core.operate.health import PlatformFacts, UnitFacts, is_absent, reasons_for_concern
 from lambda_app.host import terminal
 from lambda_app.host.clock import SystemClock
+from lambda_app.host.environment import components_path
 from lambda_app.host.terminal import Column, Styled
-from lambda_app.operate.status import gather_facts
+from lambda_app.operate.status import gather_facts, read_components
 from lambda_app.settings import Settings
 
 COLUMNS = (
@@ -35,7 +28,7 @@ STATE_STYLES = {"active": "green", "failed": "red", "activating": "yellow", "dea
 @click.pass_obj
 def status(config: Settings, as_json: bool) -> None:
     """Show whether the platform is healthy: exit status 0 when it is, 1 when it is degraded."""
-    facts = gather_facts(config, SystemClock())
+    facts = gather_facts(config, SystemClock(), read_components(components_path()))
     reasons = reasons_for_concern(facts)
     if as_json:
         terminal.say_json(_document(facts, reasons))
@@ -46,13 +39,13 @@ def status(config: Settings, as_json: bool) -> None:
 
 
 def _document(facts: PlatformFacts, reasons: list[str]) -> dict[str, object]:
-    target = facts.units.get(TARGET)
+    targets = [facts.units[row.unit] for row in facts.table if row.kind is Kind.TARGET and row.unit in facts.units]
     return {
         "healthy": not reasons,
         "reasons": reasons,
-        "target": target.active_state if target and target.loaded else None,
-        "components": _units(COMPONENTS, facts.units),
-        "helpers": _units(HELPERS, facts.units),
+        "target": next((target.active_state for target in targets if target.loaded), None),
+        "components": _units(_limited(facts), facts.units),
+        "helpers": _units(_helpers(facts), facts.units),
         "stream": asdict(facts.stream) if facts.stream else None,
         "last_job": asdict(facts.last_job) if facts.last_job else None,
         "failed_jobs": [asdict(job) for job in facts.failed_jobs],
@@ -63,12 +56,21 @@ def _document(facts: PlatformFacts, reasons: list[str]) -> dict[str, object]:
     }
 
 
+def _limited(facts: PlatformFacts) -> list[Component]:
+    return [row for row in facts.table if row.cpu_quota]
+
+
+def _helpers(facts: PlatformFacts) -> list[Component]:
+    """What has no limits of its own: it is told of when it fails."""
+    return [row for row in facts.table if row.kind in {Kind.SERVICE, Kind.SETUP, Kind.JOB} and not row.cpu_quota]
+
+
 def _units(components: Iterable[Component], units: dict[str, UnitFacts]) -> dict[str, object]:
     return {each.name: None if is_absent(each, units) else asdict(units[each.unit]) for each in components}
 
 
 def _print(facts: PlatformFacts, reasons: list[str]) -> None:
-    terminal.say_table(COLUMNS, ([component.name, *_cells(component, facts.units)] for component in COMPONENTS))
+    terminal.say_table(COLUMNS, ([row.name, *_cells(row, facts)] for row in _limited(facts)))
     for line in _lines(facts):
         terminal.say(line)
     terminal.say()
@@ -78,14 +80,15 @@ def _print(facts: PlatformFacts, reasons: list[str]) -> None:
         terminal.say(Styled("degraded: ", "red"), reason)
 
 
-def _cells(component: Component, units: dict[str, UnitFacts]) -> list[str | Styled]:
+def _cells(component: Component, facts: PlatformFacts) -> list[str | Styled]:
+    units = facts.units
     if is_absent(component, units):
         return [Styled("not here", "dim"), "", "", "", ""]
     unit = units[component.unit]
     state = f"{unit.active_state} ({unit.sub_state})"
-    for trigger in component.triggers:
-        kind = trigger.unit.rpartition(".")[2]
-        state += f", {kind} {units[trigger.unit].active_state}" if trigger.unit in units else f", no {kind}"
+    for trigger in triggers(component, facts.table):
+        here = trigger.unit in units
+        state += f", {trigger.kind} {units[trigger.unit].active_state}" if here else f", no {trigger.kind}"
     return [
         Styled(state, STATE_STYLES.get(unit.active_state, "default")),
         _share(unit.cpu_share),

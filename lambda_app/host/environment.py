@@ -1,4 +1,4 @@
-"""What systemd gives a unit by its environment: the directories of its credentials and of its state."""
+"""Where the files of this host are, which units and tests say by the environment."""
 
 import os
 from pathlib import Path
@@ -14,3 +14,8 @@ def credential_path(name: str) -> Path | None:
 def batch_directory() -> Path:
     """Where the batch keeps its files (systemd's StateDirectory=)."""
     return Path(os.environ.get("STATE_DIRECTORY", "/var/lib/lambda/batch"))
+
+
+def components_path() -> Path:
+    """The table of components that Ansible has written."""
+    return Path(os.environ.get("LAMBDA_COMPONENTS_FILE", "/etc/lambda/components.json"))

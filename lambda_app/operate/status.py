@@ -14,11 +14,12 @@ from typing import Any, cast
 from lambda_app.broker.topic import log_ends
 from lambda_app.core.batch.inbox_entries import InboxEntry
 from lambda_app.core.batch.job_files import INBOX
-from lambda_app.core.operate.health import UNITS, JobFacts, PlatformFacts, StreamFacts, UnitFacts
+from lambda_app.core.operate.components import Component, parse_components
+from lambda_app.core.operate.health import JobFacts, PlatformFacts, StreamFacts, UnitFacts
 from lambda_app.core.operate.units import PROPERTIES, UnitSample, parse_cpu_stat, parse_units, unit_facts
 from lambda_app.database.connection import READER, Connection, connect, transaction
 from lambda_app.database.queries import fetch_all, queries
-from lambda_app.errors import LambdaError
+from lambda_app.errors import InvalidConfiguration, LambdaError
 from lambda_app.host.clock import Clock
 from lambda_app.host.environment import batch_directory
 from lambda_app.settings import Settings
@@ -38,40 +39,49 @@ class _Positions:
     gaps: int
 
 
-def gather_facts(config: Settings, clock: Clock) -> PlatformFacts:
+def read_components(path: Path) -> tuple[Component, ...]:
+    """The table of components that was deployed to this host."""
+    try:
+        return parse_components(path.read_bytes())
+    except OSError as error:
+        message = f"The table of components cannot be read: {error}; the playbook writes it"
+        raise InvalidConfiguration(message) from error
+
+
+def gather_facts(config: Settings, clock: Clock, table: tuple[Component, ...]) -> PlatformFacts:
     """Takes a little more than a second, longer when something does not answer."""
     errors: list[str] = []
     inbox = _inbox_entries(batch_directory() / INBOX, clock, errors)
     log_ends = _log_ends(config, errors)
     try:
         with closing(connect(READER, "lambda-status")) as connection:
-            units, before, after, seconds = _sample(config, clock, connection, errors)
+            units, before, after, seconds = _sample(config, clock, connection, table, errors)
             newest_age, last_job, failed_jobs = _newest(connection, clock)
     except LambdaError as error:
         errors.append(str(error))
-        units, _, _, _ = _sample(config, clock, None, errors)
-        return PlatformFacts(units, None, None, errors=tuple(errors), inbox=inbox)
+        units, _, _, _ = _sample(config, clock, None, table, errors)
+        return PlatformFacts(table, units, None, None, errors=tuple(errors), inbox=inbox)
     stream = StreamFacts(
         lag_records=None if log_ends is None else _lag(log_ends, after),
         rows_per_second=(after.stored - before.stored) / seconds,
         newest_age_seconds=newest_age,
         gaps=after.gaps,
     )
-    return PlatformFacts(units, stream, last_job, failed_jobs, tuple(errors), inbox)
+    return PlatformFacts(table, units, stream, last_job, failed_jobs, tuple(errors), inbox)
 
 
 def _sample(
-    config: Settings, clock: Clock, connection: Connection | None, errors: list[str]
+    config: Settings, clock: Clock, connection: Connection | None, table: tuple[Component, ...], errors: list[str]
 ) -> tuple[dict[str, UnitFacts], _Positions, _Positions, float]:
-    earlier, before, start = _unit_samples([]), _positions(config, connection), clock.monotonic()
+    earlier, before, start = _unit_samples(table, []), _positions(config, connection), clock.monotonic()
     clock.sleep(SAMPLE_SECONDS)
-    later, after, seconds = _unit_samples(errors), _positions(config, connection), clock.monotonic() - start
+    later, after, seconds = _unit_samples(table, errors), _positions(config, connection), clock.monotonic() - start
     units = {name: unit_facts(earlier.get(name), sample, seconds) for name, sample in later.items()}
     return units, before, after, seconds
 
 
-def _unit_samples(errors: list[str]) -> dict[str, UnitSample]:
-    command = ["systemctl", "show", "--property", ",".join(PROPERTIES), *UNITS]
+def _unit_samples(table: tuple[Component, ...], errors: list[str]) -> dict[str, UnitSample]:
+    command = ["systemctl", "show", "--property", ",".join(PROPERTIES), *(row.unit for row in table)]
     try:
         result = subprocess.run(  # noqa: S603 - a fixed command
             command, capture_output=True, text=True, timeout=SYSTEMCTL_TIMEOUT_SECONDS, check=True

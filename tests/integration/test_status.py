@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from lambda_app.core.batch.inbox_entries import left_waiting
-from lambda_app.core.operate.health import COMPONENTS
+from lambda_app.core.operate.components import Kind
 from lambda_app.host.clock import SystemClock
 from lambda_app.operate.status import gather_facts
 from lambda_app.settings import Settings
+from tests.support import components
 from tests.support.fixtures import Database
 from tests.support.program import run_program
 from tests.support.servers import KafkaServer
@@ -28,14 +29,10 @@ class Systemctl:
         program = directory / "systemctl"
         program.write_text(f"#!/bin/sh\ncat {directory}/shown\n", encoding="utf-8")
         program.chmod(0o755)
-        resting = {"lambda-cron-runner.service", "lambda-csv-batch.service"}
-        units = [component.unit for component in COMPONENTS]
-        self.states = {unit: RESTING if unit in resting else LONG_RUNNING for unit in units}
-        self.states["lambda-cron-runner.timer"] = "ActiveState=active\nSubState=waiting\n"
-        self.states["lambda-inbox.path"] = "ActiveState=active\nSubState=waiting\n"
-        self.states["lambda-verify.service"] = RESTING
-        self.states["lambda-verify.timer"] = "ActiveState=active\nSubState=waiting\n"
-        self.states["lambda.target"] = "ActiveState=active\nSubState=active\n"
+        waiting = "ActiveState=active\nSubState=waiting\n"
+        by_kind = {Kind.JOB: RESTING, Kind.TIMER: waiting, Kind.PATH: waiting}
+        self.states = {row.unit: by_kind.get(row.kind, LONG_RUNNING) for row in components.TABLE}
+        (directory / "components.json").write_text(components.JSON, encoding="utf-8")
         self.show()
 
     def show(self, **states: str) -> None:
@@ -57,6 +54,7 @@ def environment(database: Database, kafka: KafkaServer, topic: str, systemctl: S
         "PATH": f"{systemctl.directory}:{os.environ['PATH']}",
         "LAMBDA_KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
         "LAMBDA_KAFKA_TOPIC": topic,
+        "LAMBDA_COMPONENTS_FILE": str(systemctl.directory / "components.json"),
     }
 
 
@@ -82,7 +80,7 @@ def test_healthy_platform_exits_0(environment, stored):
     assert result.returncode == 0, result.stdout + result.stderr
     assert "healthy" in result.stdout
     assert "lag 2 records" in result.stdout
-    assert all(component.name in result.stdout for component in COMPONENTS)
+    assert all(row.name in result.stdout for row in components.TABLE if row.cpu_quota)
 
 
 def test_json_holds_the_same_facts(environment, database, stored):
@@ -121,7 +119,7 @@ def test_each_fault_is_a_reason_and_exits_1(environment, database, systemctl, st
 
     assert result.returncode == 1
     assert json.loads(result.stdout)["reasons"] == [
-        "lambda-consumer is failed (failed), not active (result: watchdog)",
+        "lambda-consumer is failed (failed), not active (result: watchdog): messages wait in Kafka",
         "BAT00001 for 2026-11-23 was given up (disk full): lambda-app batch schedule --date 2026-11-23 retries it",
     ]
 
@@ -222,7 +220,7 @@ def test_input_that_is_left_in_the_inbox_is_a_reason(environment, stored, tmp_pa
     tmp_path.joinpath("inbox", "a.csv").touch()
 
     config = Settings(environment["LAMBDA_KAFKA_BOOTSTRAP_SERVERS"], environment["LAMBDA_KAFKA_TOPIC"])
-    now, later = gather_facts(config, SystemClock()), gather_facts(config, TenMinutesLater())
+    now, later = (gather_facts(config, clock, components.TABLE) for clock in (SystemClock(), TenMinutesLater()))
 
     assert (left_waiting(now.inbox), len(left_waiting(later.inbox))) == ([], 1)
 
@@ -247,3 +245,11 @@ def test_servers_that_do_not_answer_are_named(environment, tmp_path):
     reasons = json.loads(result.stdout)["reasons"]
     assert "Kafka is away" in reasons[0]
     assert "PostgreSQL is away" in reasons[1]
+
+
+def test_without_the_table_it_says_who_writes_it(environment):
+    result = run_program({**environment, "LAMBDA_COMPONENTS_FILE": "/nonexistent/components.json"}, "status")
+
+    assert result.returncode == 78
+    assert "/nonexistent/components.json" in result.stderr
+    assert result.stderr.rstrip().endswith("the playbook writes it")

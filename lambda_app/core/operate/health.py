@@ -6,84 +6,12 @@ A component that is not installed on this host is no reason: the platform may be
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
-from enum import StrEnum
 
 from lambda_app.core.batch.inbox_entries import InboxEntry, inbox_reasons
+from lambda_app.core.operate.components import Component, Kind, triggers
 
 LAG_LIMIT_RECORDS = 50_000
 FRESHNESS_LIMIT_SECONDS = 60.0
-
-
-class UnitKind(StrEnum):
-    """What a healthy unit of this kind looks like."""
-
-    LONG_RUNNING = "long-running"  # is active
-    SETUP = "setup"  # ran once, with success
-    TIMER = "timer"  # is active, waiting
-    JOB = "job"  # may be at work or not, but did not fail
-
-
-@dataclass(frozen=True, slots=True)
-class Trigger:
-    """What starts a unit, and what it means when that is not active."""
-
-    unit: str
-    consequence: str
-
-
-@dataclass(frozen=True, slots=True)
-class Component:
-    """A line of the table of components: its name, the units that make it, and their kinds."""
-
-    name: str
-    unit: str
-    kind: UnitKind
-    triggers: tuple[Trigger, ...] = ()
-    # What to do when it failed.
-    remedy: str = ""
-
-
-COMPONENTS = (
-    Component("kafka", "kafka.service", UnitKind.LONG_RUNNING),
-    Component("lambda-producer", "lambda-producer.service", UnitKind.LONG_RUNNING),
-    Component("lambda-consumer", "lambda-consumer.service", UnitKind.LONG_RUNNING),
-    Component(
-        "lambda-cron-runner",
-        "lambda-cron-runner.service",
-        UnitKind.JOB,
-        triggers=(
-            Trigger("lambda-cron-runner.timer", "nothing starts lambda-cron-runner at midnight"),
-            Trigger("lambda-inbox.path", "files in the inbox wait for midnight"),
-        ),
-    ),
-    Component("lambda-csv-batch", "lambda-csv-batch.service", UnitKind.JOB),
-    Component("lambda-postgres", "postgresql@15-main.service", UnitKind.LONG_RUNNING),
-    Component("lambda-pgadmin", "lambda-pgadmin.service", UnitKind.LONG_RUNNING),
-    Component("lambda-db-setup", "lambda-db-setup.service", UnitKind.SETUP),
-)
-
-# They keep the platform well, and have no row in the table.
-HELPERS = (
-    Component(
-        "lambda-db-maintenance",
-        "lambda-db-maintenance.service",
-        UnitKind.JOB,
-        remedy="journalctl -u lambda-db-maintenance says why, systemctl start lambda-db-maintenance repeats it",
-    ),
-    Component(
-        "lambda-verify",
-        "lambda-verify.service",
-        UnitKind.JOB,
-        triggers=(Trigger("lambda-verify.timer", "nothing audits the platform on Sundays"),),
-        remedy="journalctl -u lambda-verify says what differs, systemctl start lambda-verify repeats it",
-    ),
-)
-TARGET = "lambda.target"
-UNITS = (
-    *(component.unit for component in (*COMPONENTS, *HELPERS)),
-    *(trigger.unit for component in (*COMPONENTS, *HELPERS) for trigger in component.triggers),
-    TARGET,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +56,7 @@ class JobFacts:
 class PlatformFacts:
     """All that a verdict rests on; an error text stands in for facts that could not be had."""
 
+    table: tuple[Component, ...]
     units: dict[str, UnitFacts]
     stream: StreamFacts | None
     last_job: JobFacts | None
@@ -140,9 +69,9 @@ class PlatformFacts:
 def reasons_for_concern(facts: PlatformFacts) -> list[str]:
     """Every reason why the platform is not healthy, in the order of the table; empty when it is."""
     reasons = list(facts.errors)
-    reasons += _target_reasons(facts.units)
-    for component in (*COMPONENTS, *HELPERS):
-        reasons += _unit_reasons(component, facts.units)
+    reasons += _target_reasons(facts)
+    for component in facts.table:
+        reasons += _unit_reasons(component, facts)
     if facts.stream is not None:
         reasons += _stream_reasons(facts.stream, producing=_is_active(facts.units, "lambda-producer.service"))
     reasons += [_job_reason(job) for job in facts.failed_jobs]
@@ -168,30 +97,33 @@ def _is_active(units: dict[str, UnitFacts], unit: str) -> bool:
     return unit in units and units[unit].active_state == "active"
 
 
-def _target_reasons(units: dict[str, UnitFacts]) -> Iterator[str]:
-    running = [each.name for each in COMPONENTS if each.kind is UnitKind.LONG_RUNNING and _is_active(units, each.unit)]
-    if running and TARGET in units and units[TARGET].loaded and not _is_active(units, TARGET):
-        yield f"{TARGET} is {units[TARGET].active_state} although {', '.join(running)} run: systemctl start {TARGET}"
+def _target_reasons(facts: PlatformFacts) -> Iterator[str]:
+    units = facts.units
+    running = [each.name for each in facts.table if each.kind is Kind.SERVICE and _is_active(units, each.unit)]
+    for target in (each.unit for each in facts.table if each.kind is Kind.TARGET):
+        if running and target in units and units[target].loaded and not _is_active(units, target):
+            state, names = units[target].active_state, ", ".join(running)
+            yield f"{target} is {state} although {names} run: systemctl start {target}"
 
 
-def _unit_reasons(component: Component, units: dict[str, UnitFacts]) -> Iterator[str]:
-    if is_absent(component, units):
+def _unit_reasons(component: Component, facts: PlatformFacts) -> Iterator[str]:
+    if is_absent(component, facts.units):
         return
-    unit = units[component.unit]
-    state = f"{unit.active_state} ({unit.sub_state})"
-    if component.kind is UnitKind.LONG_RUNNING and unit.active_state != "active":
-        yield f"{component.name} is {state}, not active{_result(unit)}"
-    if component.kind is UnitKind.SETUP and (
-        unit.active_state not in {"active", "inactive"} or unit.result != "success"
-    ):
-        yield f"{component.name} is {state}: its last run did not succeed{_result(unit)}"
-    if component.kind is UnitKind.JOB and (unit.active_state == "failed" or unit.sub_state == "auto-restart"):
+    unit = facts.units[component.unit]
+    name, state = component.name, f"{unit.active_state} ({unit.sub_state})"
+    if component.kind is Kind.SERVICE and unit.active_state != "active":
+        yield f"{name} is {state}, not active{_result(unit)}: {component.failure}"
+    if component.kind is Kind.SETUP and (unit.active_state not in {"active", "inactive"} or unit.result != "success"):
+        yield f"{name} is {state}: its last run did not succeed{_result(unit)}: {component.failure}"
+    if component.kind is Kind.JOB and (unit.active_state == "failed" or unit.sub_state == "auto-restart"):
         waits = ", it is waiting to try again" if unit.sub_state == "auto-restart" else ""
-        remedy = f": {component.remedy}" if component.remedy else ""
-        yield f"{component.name} failed{_result(unit)}{waits}{remedy}"
-    for trigger in component.triggers:
-        if not _is_active(units, trigger.unit):
-            yield f"{trigger.unit} is not active: {trigger.consequence}"
+        unit_name = component.unit.removesuffix(".service")
+        remedy = f"journalctl -u {unit_name} says why, systemctl start {unit_name} repeats it"
+        yield f"{name} failed{_result(unit)}{waits}: {component.failure}; {remedy}"
+    # Also when the timer or path is not there at all, although what it starts is.
+    for trigger in triggers(component, facts.table):
+        if not _is_active(facts.units, trigger.unit):
+            yield f"{trigger.unit} is not active: {trigger.failure}"
 
 
 def _result(unit: UnitFacts) -> str:

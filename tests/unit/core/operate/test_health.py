@@ -6,26 +6,23 @@ from datetime import date
 import pytest
 
 from lambda_app.core.batch.inbox_entries import InboxEntry
+from lambda_app.core.operate.components import Kind, parse_components
 from lambda_app.core.operate.health import (
-    COMPONENTS,
-    HELPERS,
-    TARGET,
     JobFacts,
     PlatformFacts,
     StreamFacts,
     UnitFacts,
     reasons_for_concern,
 )
+from tests.support.components import TABLE
 
 ACTIVE = UnitFacts(loaded=True, active_state="active", sub_state="running")
 RESTING = UnitFacts(loaded=True)
 STREAM = StreamFacts(lag_records=12, rows_per_second=100.0, newest_age_seconds=0.3, gaps=0)
 JOB = JobFacts("BAT00007", date(2026, 11, 23), "completed", 1, 10_000, None)
 HEALTHY = PlatformFacts(
-    units={component.unit: ACTIVE for component in COMPONENTS}
-    | {"lambda-cron-runner.service": RESTING, "lambda-csv-batch.service": RESTING}
-    | {component.unit: RESTING for component in HELPERS}
-    | {"lambda-cron-runner.timer": ACTIVE, "lambda-inbox.path": ACTIVE, "lambda-verify.timer": ACTIVE, TARGET: ACTIVE},
+    TABLE,
+    units={row.unit: RESTING if row.kind is Kind.JOB else ACTIVE for row in TABLE},
     stream=STREAM,
     last_job=JOB,
 )
@@ -44,15 +41,21 @@ def test_healthy_platform_gives_no_reason():
     [
         (
             with_unit("kafka.service", active_state="failed", sub_state="failed", result="oom-kill"),
-            "kafka is failed (failed), not active (result: oom-kill)",
+            (
+                "kafka is failed (failed), not active (result: oom-kill): "
+                "no message is taken or read, so the producer and the consumer wait"
+            ),
         ),
         (
             with_unit("lambda-consumer.service", active_state="activating", sub_state="auto-restart"),
-            "lambda-consumer is activating (auto-restart), not active",
+            "lambda-consumer is activating (auto-restart), not active: messages wait in Kafka",
         ),
         (
             with_unit("lambda-db-setup.service", active_state="failed", result="exit-code"),
-            "lambda-db-setup is failed (running): its last run did not succeed (result: exit-code)",
+            (
+                "lambda-db-setup is failed (running): its last run did not succeed (result: exit-code): "
+                "the schema is that of an earlier release, so the consumer does not start"
+            ),
         ),
         (
             with_unit("lambda-cron-runner.timer", active_state="inactive"),
@@ -66,7 +69,11 @@ def test_healthy_platform_gives_no_reason():
             with_unit(
                 "lambda-csv-batch.service", active_state="activating", sub_state="auto-restart", result="exit-code"
             ),
-            "lambda-csv-batch failed (result: exit-code), it is waiting to try again",
+            (
+                "lambda-csv-batch failed (result: exit-code), it is waiting to try again: "
+                "a job was not loaded, or closed days were not counted again; "
+                "journalctl -u lambda-csv-batch says why, systemctl start lambda-csv-batch repeats it"
+            ),
         ),
         (
             replace(HEALTHY, stream=replace(STREAM, lag_records=5000, rows_per_second=0.0, newest_age_seconds=None)),
@@ -97,13 +104,15 @@ def test_healthy_platform_gives_no_reason():
             with_unit("lambda-verify.service", active_state="failed", sub_state="failed", result="exit-code"),
             (
                 "lambda-verify failed (result: exit-code): "
-                "journalctl -u lambda-verify says what differs, systemctl start lambda-verify repeats it"
+                "what is stored differs from what was sent, or could not be compared with it; "
+                "journalctl -u lambda-verify says why, systemctl start lambda-verify repeats it"
             ),
         ),
         (
             with_unit("lambda-db-maintenance.service", sub_state="auto-restart", result="exit-code"),
             (
                 "lambda-db-maintenance failed (result: exit-code), it is waiting to try again: "
+                "closed days have no index by transaction_id, and no old day is dropped; "
                 "journalctl -u lambda-db-maintenance says why, systemctl start lambda-db-maintenance repeats it"
             ),
         ),
@@ -112,7 +121,7 @@ def test_healthy_platform_gives_no_reason():
             "lambda-verify.timer is not active: nothing audits the platform on Sundays",
         ),
         (
-            with_unit(TARGET, active_state="inactive"),
+            with_unit("lambda.target", active_state="inactive"),
             (
                 "lambda.target is inactive although kafka, lambda-producer, lambda-consumer, lambda-postgres,"
                 " lambda-pgadmin run: systemctl start lambda.target"
@@ -143,10 +152,25 @@ def test_each_fault_is_named(facts, reason):
         # An audit at work, and hosts without the programs or the target.
         with_unit("lambda-verify.service", active_state="activating", sub_state="start"),
         with_unit("lambda-verify.service", loaded=False),
-        with_unit(TARGET, loaded=False, active_state="inactive"),
+        with_unit("lambda.target", loaded=False, active_state="inactive"),
         # Between two chunks nothing moves for a moment.
         replace(HEALTHY, stream=replace(STREAM, rows_per_second=0.0)),
     ],
 )
 def test_what_is_normal_is_no_reason(facts):
     assert reasons_for_concern(facts) == []
+
+
+def test_a_row_that_is_added_is_judged():
+    row = '{"lambda-counter": {"unit": "lambda-counter.service", "kind": "job", "failure": "nobody counts"}}'
+    failed = UnitFacts(loaded=True, active_state="failed", sub_state="failed", result="exit-code")
+    units = HEALTHY.units | {"lambda-counter.service": failed}
+
+    reasons = reasons_for_concern(replace(HEALTHY, table=(*TABLE, *parse_components(row)), units=units))
+
+    assert reasons == [
+        (
+            "lambda-counter failed (result: exit-code): nobody counts; "
+            "journalctl -u lambda-counter says why, systemctl start lambda-counter repeats it"
+        )
+    ]
