@@ -81,20 +81,7 @@ def parse_message(value: bytes | None, now: datetime) -> Transaction:
         fields = _DECODER.decode(value)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, InvalidMessage) as error:
         raise InvalidMessage(_undecodable(value, error)) from error
-    return _transaction(
-        fields.transaction_id,
-        fields.account_id,
-        fields.transaction_type,
-        fields.amount,
-        fields.event_time,
-        fields.timestamp,
-        fields.merchant_category,
-        fields.location,
-        fields.card_present,
-        fields.risk_score,
-        fields.job_id,
-        now,
-    )
+    return _transaction(fields, now)
 
 
 def validate_fields(fields: Mapping[str, object], now: datetime) -> Transaction:
@@ -102,51 +89,25 @@ def validate_fields(fields: Mapping[str, object], now: datetime) -> Transaction:
 
     Raises InvalidMessage.
     """
-    get = fields.get
-    return _transaction(
-        get("transaction_id"),
-        get("account_id"),
-        get("transaction_type"),
-        get("amount"),
-        get("event_time"),
-        get("timestamp"),
-        get("merchant_category"),
-        get("location"),
-        get("card_present"),
-        get("risk_score"),
-        get("job_id"),
-        now,
-    )
+    return _transaction(_Fields(*map(fields.get, _Fields.__struct_fields__)), now)
 
 
-def _transaction(
-    transaction_id: object,
-    account_id: object,
-    transaction_type: object,
-    amount: object,
-    event_time: object,
-    timestamp: object,
-    merchant_category: object,
-    location: object,
-    card_present: object,
-    risk_score: object,
-    job_id: object,
-    now: datetime,
-) -> Transaction:
+def _transaction(fields: _Fields, now: datetime) -> Transaction:
+    card_present = fields.card_present
     if card_present is not None and not isinstance(card_present, bool):
         raise InvalidMessage(f"card_present must be true or false, not {kind(card_present)}: {show(card_present)}")
-    time_name, time_value = ("event_time", event_time) if event_time is not None else ("timestamp", timestamp)
+    time_name = "timestamp" if fields.event_time is None else "event_time"
     return Transaction(
-        _optional_text("job_id", job_id),
-        _required_text("transaction_id", transaction_id),
-        _required_text("account_id", account_id),
-        _required_text("transaction_type", transaction_type),
-        parse_amount(amount),
-        parse_time(time_name, time_value, now),
-        _optional_text("merchant_category", merchant_category),
-        _optional_text("location", location),
-        card_present,
-        None if risk_score is None else parse_risk_score(risk_score),
+        job_id=_optional_text("job_id", fields.job_id),
+        transaction_id=_required_text("transaction_id", fields.transaction_id),
+        account_id=_required_text("account_id", fields.account_id),
+        transaction_type=_required_text("transaction_type", fields.transaction_type),
+        amount=parse_amount(fields.amount),
+        event_time=parse_time(time_name, getattr(fields, time_name), now),
+        merchant_category=_optional_text("merchant_category", fields.merchant_category),
+        location=_optional_text("location", fields.location),
+        card_present=card_present,
+        risk_score=None if fields.risk_score is None else parse_risk_score(fields.risk_score),
     )
 
 
