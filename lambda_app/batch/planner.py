@@ -10,7 +10,7 @@ from lambda_app.core.batch.schedule import due_dates
 from lambda_app.database.connection import Connection, transaction
 from lambda_app.errors import LambdaError, RetryableError
 from lambda_app.host.clock import Clock
-from lambda_app.layers.day_tables import ensure_partitions
+from lambda_app.layers.day_tables import ensure_day_tables
 
 # The source of the jobs whose file the platform generates itself.
 SOURCE = "generated"
@@ -32,13 +32,13 @@ def schedule(connection: Connection, directory: Path, clock: Clock, quiet_second
 def schedule_due_jobs(connection: Connection) -> list[str]:
     """Registers each due date that is not registered yet, as a pending job; returns the new job ids.
 
-    Makes the partitions of today and tomorrow too: this runs first each night.
+    Creates the tables of today and tomorrow too: this runs first each night.
     """
     with transaction(connection):
         [(today,)] = query(connection, "today")
         [(last,)] = query(connection, "last_business_date", source=SOURCE)
         registered = [job_id for day in due_dates(last, today) if (job_id := _register(connection, day))]
-        ensure_partitions(connection, (today, today + timedelta(days=1)))
+        ensure_day_tables(connection, (today, today + timedelta(days=1)))
         return registered
 
 

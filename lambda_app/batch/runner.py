@@ -13,7 +13,8 @@ from zoneinfo import ZoneInfo
 from lambda_app import settings
 from lambda_app.batch import inbox
 from lambda_app.batch.connection import connect_patiently, open_connection, query
-from lambda_app.batch.files import LoadedFile, load_file, write_generated_file
+from lambda_app.batch.files import LoadedFile, load_file
+from lambda_app.batch.generated import write_generated_file
 from lambda_app.core.backoff import Backoff
 from lambda_app.core.batch.job_files import GENERATED, places_before_claim
 from lambda_app.core.batch.schedule import MAX_ATTEMPTS, Job, JobStatus, status_after_failure
@@ -135,8 +136,8 @@ class BatchRun:
     def _load(self, connection: Connection, job: Job) -> LoadedFile:
         path = self._file_of(connection, job)
         store = Store(connection, BATCH_SHARD)
-        with closing(open_connection()) as partition_maker, store.transaction():
-            loaded = load_file(store, partition_maker, path, job.file or path.name, job.job_id, self._clock.now())
+        with closing(open_connection()) as table_maker, store.transaction():
+            loaded = load_file(store, table_maker, path, job.file or path.name, job.job_id, self._clock.now())
             if job.content_hash and loaded.content_hash != bytes(job.content_hash):
                 raise InvalidFile(
                     "it was changed after it had been registered: write under another name, and rename to *.csv when"

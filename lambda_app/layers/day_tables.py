@@ -9,28 +9,34 @@ from lambda_app.database.connection import Connection, transaction
 from lambda_app.database.queries import fetch_all, queries
 
 
-class Partitions:
-    """Makes the partitions of rows to come, on a connection of its own or between two transactions."""
+class DayTables:
+    """The tables of days that a writer knows to be there; creates others in transactions of their own.
+
+    So its connection is one that nothing else is done on, or the writer's own between two transactions.
+    """
 
     def __init__(self, connection: Connection, days: Days) -> None:
         self.connection = connection
         self._days = days
         self._known: set[date] = set()
 
-    def lack(self, rows: Rows) -> set[date]:
-        """Days of these rows that it has not made sure of."""
-        return self._days.of(rows.minutes()) - self._known
+    def has_all_for(self, rows: Rows) -> bool:
+        """Whether the table of each of these rows is known to be there."""
+        return not self._unknown(rows)
 
     def ensure(self, rows: Rows) -> None:
-        """Makes those that are missing, and commits: other makers of partitions wait."""
-        days = self.lack(rows)
+        """Creates the tables that these rows lack, and commits: others who create tables wait until then."""
+        days = self._unknown(rows)
         if days:
             with transaction(self.connection):
-                ensure_partitions(self.connection, days)
+                ensure_day_tables(self.connection, days)
             self._known |= days
 
+    def _unknown(self, rows: Rows) -> set[date]:
+        return self._days.of(rows.minutes()) - self._known
 
-def ensure_partitions(connection: Connection, days: Iterable[date]) -> None:
-    """Makes the partitions of these days unless they are there. Commit soon: other makers of partitions wait."""
+
+def ensure_day_tables(connection: Connection, days: Iterable[date]) -> None:
+    """Creates the tables of these days unless they are there. Commit soon: others who create tables wait until then."""
     for day in sorted(days):
         fetch_all(connection, queries("storage")["ensure_partition"], {"day": day})

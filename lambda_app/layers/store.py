@@ -1,6 +1,6 @@
 """Rows and their aggregates into PostgreSQL: the one way for the stream and the batch.
 
-`Store` commits both together; everything else here runs inside the caller's transaction.
+`Store` commits both together; the functions below run inside its transaction.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -18,7 +18,7 @@ from lambda_app.core.transaction.rows import Rows
 from lambda_app.database.connection import Connection, UndefinedTable, ValueRefused, savepoint, transaction
 from lambda_app.database.copy import copy_in, copy_parts
 from lambda_app.database.queries import array_literal, fetch_all, queries, time_zone_name
-from lambda_app.layers.day_tables import ensure_partitions
+from lambda_app.layers.day_tables import ensure_day_tables
 from lambda_app.layers.speed_layer import SpeedLayer
 
 # 2000-01-01 in UTC is still the day before in the west.
@@ -66,13 +66,14 @@ class Store:
     def add_while_read(self, parts: Iterable[Rows], expect_duplicates: bool = False) -> StoreResult:
         """Stores rows, inside `transaction`: PostgreSQL does some while the iterator reads the next.
 
-        Their partitions are there already: a COPY does not see one that is made after its start.
+        The tables of their days are there already: a COPY does not see one that is created after its start.
         """
         rows = Rows()
         parts = _gathered(parts, rows)
         if not expect_duplicates and _copy_while_read(self.connection, parts):
             self._speed_layer.add(rows.aggregates)
             return StoreResult(len(rows), aggregates=rows.aggregates)
+        # A COPY that failed has asked for some of the parts only: the others belong to these rows as well.
         for _ in parts:
             pass
         return self.add(rows, expect_duplicates=True)
@@ -81,7 +82,7 @@ class Store:
 def store_chunk(connection: Connection, rows: Rows, days: Days, expect_duplicates: bool = False) -> StoreResult:
     """Stores the rows that are not there yet, and says what became of each; for `Store`, which adds the aggregates.
 
-    Fast path: COPY straight into the partitions. When a row turns out to be stored already, and at once with
+    Fast path: COPY straight into the tables of the days. When a row turns out to be stored already, and at once with
     `expect_duplicates`, all go by a temporary table. A row that PostgreSQL refuses is reported, the others are stored.
     """
     if not rows.lines:
@@ -111,7 +112,7 @@ def _store_in_one_go(
     connection: Connection, lines: Sequence[str], days: Collection[date], expect_duplicates: bool
 ) -> StoreResult:
     if not expect_duplicates:
-        # PostgreSQL finds the partition of each row, unless we know it.
+        # PostgreSQL finds the day's table of each row, unless all are of one day.
         [table] = [f"transactions_{day:%Y%m%d}" for day in days] if len(days) == 1 else ["transactions"]
         try:
             with savepoint(connection):
@@ -130,7 +131,7 @@ def _store_new(connection: Connection, lines: Sequence[str], days: Iterable[date
     touched = {day + timedelta(days=shift) for day in days for shift in (-1, 0, 1)}
     # Retention may drop one of them: before this line, and it is made again, or after the commit.
     fetch_all(connection, queries("storage")["hold_partitions"])
-    ensure_partitions(connection, {day for day in touched if day >= _FIRST_DAY})
+    ensure_day_tables(connection, {day for day in touched if day >= _FIRST_DAY})
     fetch_all(connection, queries("storage")["create_chunk_table"])
     fetch_all(connection, queries("storage")["empty_chunk_table"])
     parts = ("".join(lines[place : place + _PART]).encode() for place in range(0, len(lines), _PART))

@@ -16,7 +16,7 @@ from lambda_app.database.connection import OWNER, Connection, DependentObjects, 
 from lambda_app.database.queries import fetch_all, queries
 from lambda_app.errors import DatabaseUnavailable, LambdaError
 from lambda_app.host.clock import Clock
-from lambda_app.layers.day_tables import ensure_partitions
+from lambda_app.layers.day_tables import ensure_day_tables
 
 logger = logging.getLogger(__name__)
 
@@ -75,7 +75,7 @@ def _maintain_once(connection: Connection, retention_days: int | None, clock: Cl
                 logger.warning("Another maintenance is at work: nothing to do for this one")
                 return
             [(today,)] = _query(connection, "today")
-            ensure_partitions(connection, (today, today + timedelta(days=1)))
+            ensure_day_tables(connection, (today, today + timedelta(days=1)))
             closed = [
                 _Partition(*row)
                 for row in _query(connection, "closed_partitions", days_before=settings.REPEATED_IDS_DAYS)

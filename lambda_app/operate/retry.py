@@ -22,7 +22,7 @@ from lambda_app.core.transaction.rows import Rows
 from lambda_app.database.connection import BATCH, Connection, DatabaseError, transaction
 from lambda_app.errors import DatabaseUnavailable, InvalidMessage
 from lambda_app.host.clock import Clock
-from lambda_app.layers.day_tables import Partitions
+from lambda_app.layers.day_tables import DayTables
 from lambda_app.layers.recompute import recompute_uncounted
 from lambda_app.layers.store import RETRY_SHARD, Store
 from lambda_app.operate.dead_letters import Selection, open_connection, query
@@ -73,25 +73,25 @@ class Retry:
                 return
 
     def _run(self) -> Iterator[int]:
-        with closing(open_connection()) as connection, closing(open_connection()) as partition_maker:
+        with closing(open_connection()) as connection, closing(open_connection()) as table_maker:
             store = Store(connection, RETRY_SHARD)
-            partitions = Partitions(partition_maker, store.days)
-            while tried := self._retry_some(store, partitions):
+            day_tables = DayTables(table_maker, store.days)
+            while tried := self._retry_some(store, day_tables):
                 yield tried
             if self._has_put_off:
                 recompute_uncounted(self._clock, BATCH)
             self._count_left_out(connection)
 
-    def _retry_some(self, store: Store, partitions: Partitions) -> int:
+    def _retry_some(self, store: Store, day_tables: DayTables) -> int:
         letters: list[Letter] = []
         try:
             with store.transaction():
                 letters = self._lock_next(store.connection)
-                resolutions, reasons = self._store_letters(store, partitions, letters)
+                resolutions, reasons = self._store_letters(store, day_tables, letters)
             self._has_put_off = self._has_put_off or store.has_put_off
         except (DatabaseUnavailable, DatabaseError) as error:
             # An outage breaks a connection; what PostgreSQL says on whole ones is about these letters.
-            if store.connection.closed or partitions.connection.closed or not letters:
+            if store.connection.closed or day_tables.connection.closed or not letters:
                 raise
             cause = str(error.__cause__ or error).partition("\n")[0]
             resolutions, reasons = {}, [f"PostgreSQL refuses it with its neighbours: {cause}"] * len(letters)
@@ -115,12 +115,12 @@ class Retry:
         ]
 
     def _store_letters(
-        self, store: Store, partitions: Partitions, letters: Sequence[Letter]
+        self, store: Store, day_tables: DayTables, letters: Sequence[Letter]
     ) -> tuple[dict[int, str], list[str]]:
         """Stores what is valid; gives the resolutions by id, and the reasons of the others."""
         letters = sorted(letters, key=lambda letter: not letter.is_message)
         encoded = _encode(letters, _headers(store.connection, letters), self._clock.now())
-        partitions.ensure(encoded.rows)
+        day_tables.ensure(encoded.rows)
         # Where some rows are stored already, there are more: no need to find out each time.
         result = store.add(encoded.rows, expect_duplicates=bool(self.duplicate or self.remaining))
         fates = ["stored"] * len(encoded.places)

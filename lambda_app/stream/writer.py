@@ -1,4 +1,4 @@
-"""The database's end of a worker: stores one chunk while the next is read."""
+"""The transaction that stores a chunk of the stream, and the thread that runs it while the next chunk is read."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from uuid import UUID
 from lambda_app import settings
 from lambda_app.core.stream.chunk import Chunk
 from lambda_app.database.connection import STREAM, Connection, connect, transaction
-from lambda_app.layers.day_tables import Partitions
+from lambda_app.layers.day_tables import DayTables
 from lambda_app.layers.dead_letters import record_dead_letters
 from lambda_app.layers.store import Store
 from lambda_app.stream import positions
@@ -54,7 +54,7 @@ class Writer:
             positions.prepare(self.connection)
         self._topic = topic
         self._store = Store(self.connection, shard)
-        self._partitions = Partitions(self.connection, self._store.days)
+        self._day_tables = DayTables(self.connection, self._store.days)
         # Chunks left for which a repetition or a conflict is expected: they do not try the fast path.
         self._cautious_chunks = 0
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="writer")
@@ -85,15 +85,24 @@ class Writer:
         self._thread.shutdown(wait=False)
 
     def _store_chunk(self, chunk: Chunk, topic_id: UUID | None) -> Stored:
+        """Stores a chunk: rows, dead letters, offsets and aggregates are committed together, or none of them is.
+
+        This is why each message is stored once. The offsets move only if they still stand where the chunk was read
+        from (else PartitionLost). So a worker that was killed, frozen or lost its partitions has written nothing, and
+        who reads the same messages next finds the database as it was. The tables of new days alone are created
+        before, in a transaction of their own: an empty table harms nobody.
+        """
         connection = self.connection
-        self._partitions.ensure(chunk.rows)
+        self._day_tables.ensure(chunk.rows)
         with self._store.transaction():
             result = self._store.add(chunk.rows, self._cautious_chunks > 0)
             advances, letters = chunk.account(result, self._topic, topic_id)
-            new = Counter(record_dead_letters(connection, letters))
+            new_letters = Counter(record_dead_letters(connection, letters))
             for advance in advances:
-                advance.recognise(advance.dead_letters - new[advance.partition])
+                # Those that were kept when the log was read before count as duplicates.
+                advance.recognise(advance.dead_letters - new_letters[advance.partition])
             positions.advance(connection, self._topic, topic_id, advances)
+            # The end of the block records the aggregates of the new rows, then commits.
         is_whole = result.stored == len(chunk.rows)
         self._cautious_chunks = max(0, self._cautious_chunks - 1) if is_whole else settings.CAUTIOUS_CHUNKS
         next_offsets = {advance.partition: advance.next_offset for advance in advances}

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psycopg2
 
-from lambda_app.batch.files import COLUMNS, csv_values
+from lambda_app.batch.generated import COLUMNS, csv_values
 from lambda_app.core.transaction.generator import TransactionGenerator, draw_pools
 from lambda_app.core.transaction.identifiers import TransactionIds
 from tests.benchmark.figures import PAIRS, Figure, figure, ratio

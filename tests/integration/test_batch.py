@@ -98,7 +98,7 @@ def test_killed_run_leaves_all_or_nothing_and_the_next_finishes(database, enviro
     [
         ("batch.runner write_generated_file before", "running", 0),
         ("batch.runner write_generated_file after", "running", 0),
-        ("layers.day_tables Partitions.ensure after", "running", 0),
+        ("layers.day_tables DayTables.ensure after", "running", 0),
         ("layers.store copy_parts after", "running", 0),
         ("batch.runner load_file after", "running", 0),
         # Committed, and not yet said.

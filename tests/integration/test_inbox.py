@@ -293,7 +293,7 @@ def test_killed_planner_of_a_late_rest_is_finished_by_the_next(database, at_once
         ("schedule", "batch.inbox hash_file after"),
         ("schedule", "batch.inbox move before"),
         ("schedule", "batch.inbox move after"),
-        ("run", "layers.day_tables Partitions.ensure after"),
+        ("run", "layers.day_tables DayTables.ensure after"),
         ("run", "layers.store copy_parts after"),
         ("run", "layers.speed_layer upsert_stats before"),
         ("run", "layers.speed_layer upsert_stats after"),

@@ -22,7 +22,7 @@ from lambda_app.core.transaction.rows import Rows
 from lambda_app.database.connection import BATCH, STREAM, connect
 from lambda_app.errors import LambdaError
 from lambda_app.host.clock import SystemClock
-from lambda_app.layers.day_tables import ensure_partitions
+from lambda_app.layers.day_tables import ensure_day_tables
 from lambda_app.layers.recompute import dirty_days, recompute_days
 from lambda_app.layers.store import Store
 from lambda_app.operate import maintenance
@@ -346,11 +346,11 @@ def test_rows_of_a_day_that_is_about_to_be_dropped_are_stored(
     store(("T1", noon(5)))
 
     def ensured_and_dropped(*arguments: object) -> None:
-        ensure_partitions(*arguments)
-        monkeypatch.setattr("lambda_app.layers.store.ensure_partitions", ensure_partitions)
+        ensure_day_tables(*arguments)
+        monkeypatch.setattr("lambda_app.layers.store.ensure_day_tables", ensure_day_tables)
         maintain(retention_days=3)
 
-    monkeypatch.setattr("lambda_app.layers.store.ensure_partitions", ensured_and_dropped)
+    monkeypatch.setattr("lambda_app.layers.store.ensure_day_tables", ensured_and_dropped)
 
     late = rows(("late", noon(5)))
     assert store(("late", noon(5)), expect_duplicates=True) == StoreResult(1, aggregates=late.aggregates)

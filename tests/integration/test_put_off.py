@@ -17,7 +17,7 @@ from lambda_app.database.connection import BATCH, STREAM, connect, transaction
 from lambda_app.database.queries import fetch_all
 from lambda_app.host.clock import SystemClock
 from lambda_app.layers import speed_layer
-from lambda_app.layers.day_tables import Partitions
+from lambda_app.layers.day_tables import DayTables
 from lambda_app.layers.recompute import dirty_days, recompute_days, recompute_uncounted
 from lambda_app.layers.store import Store
 from lambda_app.operate.maintenance import maintain
@@ -81,7 +81,7 @@ def a_store(shard: int = 1) -> Iterator[Store]:
 
 def add(store: Store, *pieces: Rows) -> None:
     for piece in pieces:
-        Partitions(store.connection, store.days).ensure(piece)
+        DayTables(store.connection, store.days).ensure(piece)
     with store.transaction():
         for piece in pieces:
             store.add(piece)

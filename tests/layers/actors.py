@@ -16,7 +16,7 @@ from lambda_app.core.transaction.rows import Rows
 from lambda_app.database.connection import BATCH, connect, transaction
 from lambda_app.database.queries import fetch_all, queries
 from lambda_app.errors import DatabaseUnavailable, PartitionLost
-from lambda_app.layers.day_tables import ensure_partitions
+from lambda_app.layers.day_tables import ensure_day_tables
 from lambda_app.layers.dead_letters import record_dead_letters
 from lambda_app.layers.recompute import dirty_days, recompute_days, recompute_uncounted
 from lambda_app.layers.store import BATCH_SHARD, Store
@@ -156,7 +156,7 @@ class LoadActor(PlatformActor):
             pieces = [Rows.of([_line(row) for row in piece]) for piece in self.pieces]
             for piece in pieces:
                 with transaction(connection):
-                    ensure_partitions(connection, store.days.of(piece.minutes()))
+                    ensure_day_tables(connection, store.days.of(piece.minutes()))
             with store.transaction():
                 loaded = duplicate = first = 0
                 conflicts = []

@@ -5,12 +5,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
-from lambda_app.core.csv import rows
 from lambda_app.core.csv.columns import split_columns
 from lambda_app.core.csv.header import parse_header
 from lambda_app.core.csv.lines import BinaryFile
 from lambda_app.core.csv.records import Block, Records, RejectedLine
-from lambda_app.core.csv.rows import parse_number, parse_record, parse_time_field
+from lambda_app.core.csv.rows import BOOLEAN_TEXTS, parse_number, parse_record, parse_time_field
 from lambda_app.core.transaction.aggregates import Aggregates, Columns
 from lambda_app.core.transaction.columns import amount_column, risk_score_column, text_column, time_columns
 from lambda_app.core.transaction.copy_text import BOOLEANS, COLUMNS, NULL, encode_row, escape
@@ -19,7 +18,7 @@ from lambda_app.core.transaction.message import IngestionType
 from lambda_app.core.transaction.rows import Rows
 from lambda_app.errors import InvalidMessage
 
-_BOOLEAN_COLUMN = {"": NULL} | {text: BOOLEANS[value] for text, value in rows.BOOLEANS.items()}
+_BOOLEAN_COLUMN = {"": NULL} | {text: BOOLEANS[value] for text, value in BOOLEAN_TEXTS.items()}
 
 
 @dataclass

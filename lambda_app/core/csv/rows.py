@@ -16,7 +16,7 @@ from lambda_app.errors import InvalidMessage
 
 # A number as JSON writes it: no underscores, NaN or digits of other scripts.
 NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?")
-BOOLEANS = {"true": True, "t": True, "yes": True, "1": True, "false": False, "f": False, "no": False, "0": False}
+BOOLEAN_TEXTS = {"true": True, "t": True, "yes": True, "1": True, "false": False, "f": False, "no": False, "0": False}
 
 _NUMBERS = ("amount", "risk_score")
 # 12,34 or 1.234,50: what a spreadsheet writes in many countries.
@@ -84,6 +84,6 @@ def _typed_fields(columns: Sequence[str], record: Sequence[str], job_id: str | N
 
 def _boolean(text: str) -> bool:
     try:
-        return BOOLEANS[text.lower()]
+        return BOOLEAN_TEXTS[text.lower()]
     except KeyError:
         raise InvalidMessage(f"card_present is neither true nor false: {text[:40]!r}") from None

@@ -11,7 +11,7 @@ from typing import get_type_hints
 
 import msgspec
 
-from lambda_app.batch import files
+from lambda_app.batch import generated
 from lambda_app.core.csv.header import KNOWN_COLUMNS
 from lambda_app.core.csv.rows import parse_record
 from lambda_app.core.transaction import message, message_bulk
@@ -120,7 +120,7 @@ def test_generated_files_and_messages_have_every_field_but_the_job() -> None:
 
     sent = message.parse_message(render_message(transaction), now)
 
-    assert parse_record(files.COLUMNS, files.csv_values(transaction), now, job_id=None) == sent
+    assert parse_record(generated.COLUMNS, generated.csv_values(transaction), now, job_id=None) == sent
     assert [name for name in FIELDS if getattr(sent, name) is None] == ["job_id"]
 
 
