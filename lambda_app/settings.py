@@ -1,4 +1,7 @@
-"""Every default, with its unit, and the settings all subcommands share."""
+"""What a user may set, with its default, and the limits and times that tune the programs, each with its unit.
+
+A number that one module alone can explain stands in that module.
+"""
 
 from dataclasses import dataclass
 

@@ -1,13 +1,13 @@
 """The consumer's way out of Kafka's record batches, several times as quick as kafka-python's own.
 
 kafka-python makes an object of fifteen fields for every record. Here a batch becomes one `Run`; fetching, checksums,
-decompression, transactions and positions stay the client's. This is the one place that relies on the inside of
-kafka-python 3.0.12 for reading; `--kafka-api records` does without it.
+decompression, transactions and positions stay the client's. It relies on the inside of kafka-python 3.0.12, which is
+pinned; `--kafka-api records` reads without it.
 
 The format: https://kafka.apache.org/documentation/#recordbatch
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -79,7 +79,8 @@ class _PartitionRuns(Fetcher.PartitionRecords):  # type: ignore[misc]
             if self.check_crcs and not batch.validate_crc():
                 raise CorruptRecordError(f"The checksum of the batch at {tp.partition}/{batch.base_offset} is wrong")
             if batch.magic < 2:
-                run = _run_of_records(tp.partition, None, list(batch))
+                records = list(batch)
+                run = run_of_records(tp.partition, records, None) if records else None
             else:
                 # Of hidden ones too: a position behind them with the epoch before would look like a log that was cut.
                 self.leader_epoch = batch.leader_epoch
@@ -111,7 +112,8 @@ def _run_of_batch(partition: int, batch: DefaultRecordBatch) -> Run | None:
     count = batch.records_count
     if batch.last_offset_delta != count - 1:
         # Compaction took some: their offsets are in each record.
-        return _run_of_records(partition, batch.leader_epoch, list(batch))
+        records = list(batch)
+        return run_of_records(partition, records, batch.leader_epoch) if records else None
     iter(batch)  # Decompresses.
     try:
         keys, values, time_delta = read_records(bytes(batch._buffer), batch._pos, count)
@@ -124,8 +126,16 @@ def _run_of_batch(partition: int, batch: DefaultRecordBatch) -> Run | None:
     )
 
 
-def _run_of_records(partition: int, leader_epoch: int | None, records: list[Any]) -> Run | None:
-    return Run.of_records(partition, records, leader_epoch) if records else None
+def run_of_records(partition: int, records: Sequence[Any], leader_epoch: int | None) -> Run:
+    """From kafka-python's own records, at least one."""
+    return Run(
+        partition,
+        [record.offset for record in records],
+        [record.key for record in records],
+        [record.value for record in records],
+        records[-1].timestamp,
+        leader_epoch,
+    )
 
 
 def read_records(data: bytes, position: int, count: int) -> tuple[list[bytes | None], list[bytes | None], int]:

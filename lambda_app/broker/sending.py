@@ -1,8 +1,8 @@
 """The producer's way into Kafka: idempotent, keyed, and quick enough to use up what one core has.
 
 kafka-python's own `send` makes a future for every record, which costs twice the rest. Here records go straight into the
-client's batches, under its lock and by its rules, and the fate of a batch is that of its records. This is the one place
-that relies on the inside of kafka-python 3.0.12; everything else about sending is the client's.
+client's batches, under its lock and by its rules, and the fate of a batch is that of its records. It relies on the
+inside of kafka-python 3.0.12, which is pinned; everything else about sending is the client's.
 """
 
 from collections import deque

@@ -90,7 +90,7 @@ class Subscription:
         self._consumer._fetcher.config.update(_FETCH_OF_FLOW if read else _FETCH_OF_SILENCE)
         if self._config.kafka_api == "batches":
             return [run for runs in read.values() for run in runs]
-        return [Run.of_records(tp.partition, records, records[-1].leader_epoch) for tp, records in read.items()]
+        return [reading.run_of_records(tp.partition, records, records[-1].leader_epoch) for tp, records in read.items()]
 
     def assigned(self) -> set[int]:
         """The partitions that are ours by the group's word."""

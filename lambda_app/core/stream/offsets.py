@@ -120,6 +120,6 @@ class Advance:
     skipped: int = 0
 
     def recognise(self, letters: int) -> None:
-        """So many of the dead letters were kept when their log was read the first time."""
+        """Counts this number of the dead letters as duplicates: they were kept when the log was read before."""
         self.dead_letters -= letters
         self.duplicate += letters

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,18 +16,6 @@ class Run:
     # Of the last record; in milliseconds since 1970.
     timestamp: int
     leader_epoch: int | None
-
-    @classmethod
-    def of_records(cls, partition: int, records: Sequence[Any], leader_epoch: int | None) -> "Run":
-        """From kafka-python's own records, at least one."""
-        return cls(
-            partition,
-            [r.offset for r in records],
-            [r.key for r in records],
-            [r.value for r in records],
-            records[-1].timestamp,
-            leader_epoch,
-        )
 
     def __len__(self) -> int:
         return len(self.values)
