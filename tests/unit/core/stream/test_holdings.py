@@ -113,6 +113,8 @@ def test_two_runs_of_a_partition_follow_each_other() -> None:
         run(0, 4, 5, of=[b"another", record(5)]),
         # The record is no longer there.
         run(0, 5, 6),
+        # It stands at another offset.
+        run(0, 5, 6, of=[record(4), record(6)]),
     ],
 )
 def test_log_that_shows_another_record_is_refuted_and_nothing_is_taken(first: Run) -> None:
