@@ -10,7 +10,8 @@ from pathlib import Path
 
 import yaml
 
-from tests.support.servers import REPOSITORY, PostgresServer
+from tests.support.postgres_server import PostgresServer
+from tests.support.processes import REPOSITORY
 
 # Where a test server listens and logs is its own affair.
 _OWN = re.compile(r"port|listen_addresses|log_.*|syslog_.*|.*_file")

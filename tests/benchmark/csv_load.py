@@ -16,8 +16,8 @@ from lambda_app.core.transaction.identifiers import TransactionIds
 from tests.benchmark.figures import PAIRS, Figure, figure, ratio
 from tests.benchmark.platform_under_test import PlatformUnderTest
 from tests.benchmark.processes import Sampler
+from tests.support.processes import REPOSITORY
 from tests.support.program import COMMAND, Program
-from tests.support.servers import REPOSITORY
 
 ROWS = int(os.environ.get("LAMBDA_BENCH_CSV_ROWS", "1000000"))
 LARGE_BYTES = int(os.environ.get("LAMBDA_BENCH_CSV_BYTES", "2000000000"))

@@ -9,7 +9,7 @@ from tests.benchmark.drain import MESSAGES, Drain, drain
 from tests.benchmark.figures import PAIRS, Figure, figure, ratio
 from tests.benchmark.platform_under_test import PlatformUnderTest, fill_topic
 from tests.benchmark.serving import CONDITIONS, milliseconds
-from tests.support.servers import wait_until
+from tests.support.processes import wait_until
 
 WORKERS = 2
 # The topics, and how far their times are spread.

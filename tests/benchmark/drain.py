@@ -14,8 +14,8 @@ from tests.benchmark.figures import PAIRS, Figure, figure, ratio
 from tests.benchmark.platform_under_test import PlatformUnderTest, consumed, fill_topic
 from tests.benchmark.processes import Sampler, tree
 from tests.support.consumer_process import ConsumerProcess
+from tests.support.processes import wait_until
 from tests.support.program import COMMAND
-from tests.support.servers import wait_until
 
 MESSAGES = int(os.environ.get("LAMBDA_BENCH_MESSAGES", "2000000"))
 LIMIT_SECONDS = 300

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 
 from tests.benchmark.figures import Figure
 from tests.benchmark.platform_under_test import PARTITIONS, PlatformUnderTest
+from tests.support.processes import wait_until
 from tests.support.program import Program
-from tests.support.servers import wait_until
 
 RATE = 5000
 WARM_UP_SECONDS = 5

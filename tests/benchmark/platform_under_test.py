@@ -24,8 +24,10 @@ from tests.benchmark.as_deployed import (
 )
 from tests.support.consumer_process import ConsumerProcess
 from tests.support.fixtures import make_template
+from tests.support.kafka_server import KafkaServer
+from tests.support.postgres_server import PostgresServer
+from tests.support.processes import directory
 from tests.support.program import COMMAND
-from tests.support.servers import KafkaServer, PostgresServer, directory
 
 PARTITIONS = 12
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from tests.benchmark.figures import Figure
 from tests.benchmark.platform_under_test import PARTITIONS, PlatformUnderTest, log_directory
 from tests.benchmark.processes import Sampler
+from tests.support.processes import wait_until
 from tests.support.program import Program
-from tests.support.servers import wait_until
 
 RECORDS = int(os.environ.get("LAMBDA_BENCH_RECORDS", "1000000"))
 CODECS = ("none", "lz4", "zstd", "snappy", "gzip")

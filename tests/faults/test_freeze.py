@@ -11,9 +11,10 @@ import pytest
 from tests.support.consumer_process import ConsumerProcess
 from tests.support.drills import TIMEOUT_SECONDS, Flow, choose, seconds_until_all_flow
 from tests.support.fixtures import Database
+from tests.support.kafka_server import KafkaServer
 from tests.support.load import assert_exactly_once, load
+from tests.support.processes import wait_until
 from tests.support.program import on_host
-from tests.support.servers import KafkaServer, wait_until
 from tests.support.trap import trapped
 
 pytestmark = pytest.mark.timeout(TIMEOUT_SECONDS)

@@ -14,8 +14,10 @@ import pytest
 from tests.support.consumer_process import ConsumerProcess, is_running
 from tests.support.drills import TIMEOUT_SECONDS, choose, seconds_until_all_flow
 from tests.support.fixtures import Database
+from tests.support.kafka_server import KafkaServer
 from tests.support.load import assert_exactly_once, java_load, load, own_load
-from tests.support.servers import KafkaServer, PostgresServer, wait_until
+from tests.support.postgres_server import PostgresServer
+from tests.support.processes import wait_until
 from tests.support.trap import trapped
 
 pytestmark = pytest.mark.timeout(TIMEOUT_SECONDS)

@@ -16,10 +16,11 @@ from kafka import KafkaProducer
 
 from tests.support.consumer_process import ConsumerProcess
 from tests.support.fixtures import Database
+from tests.support.kafka_server import KafkaServer
 from tests.support.load import next_offsets
 from tests.support.messages import message, messages
+from tests.support.processes import wait_until
 from tests.support.program import run_program
-from tests.support.servers import KafkaServer, wait_until
 
 # Messages of a log before it changes.
 COUNT = 30_000 if os.environ.get("LAMBDA_TEST_LONG") else 3000

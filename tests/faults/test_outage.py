@@ -9,9 +9,10 @@ import pytest
 from tests.support.consumer_process import ConsumerProcess
 from tests.support.drills import TIMEOUT_SECONDS, choose, seconds_until_all_flow
 from tests.support.fixtures import Database
+from tests.support.kafka_server import KafkaServer
 from tests.support.load import assert_exactly_once, java_load, own_load
 from tests.support.network import counted_connections
-from tests.support.servers import KafkaServer, PostgresServer
+from tests.support.postgres_server import PostgresServer
 
 pytestmark = pytest.mark.timeout(TIMEOUT_SECONDS)
 

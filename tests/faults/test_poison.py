@@ -19,9 +19,10 @@ from kafka import KafkaProducer
 from lambda_app.core.transaction.message import parse_message
 from tests.support.consumer_process import ConsumerProcess
 from tests.support.fixtures import Database
+from tests.support.kafka_server import KafkaServer
 from tests.support.load import next_offsets
 from tests.support.messages import BAD_MESSAGES, message
-from tests.support.servers import KafkaServer, wait_until
+from tests.support.processes import wait_until
 
 IS_LONG = bool(os.environ.get("LAMBDA_TEST_LONG"))
 COUNT = 300_000 if IS_LONG else 20_000

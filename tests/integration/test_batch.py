@@ -17,8 +17,8 @@ from lambda_app.errors import InvalidFile
 from lambda_app.host.clock import SystemClock
 from lambda_app.layers.store import BATCH_SHARD, Store
 from tests.support.fixtures import Database
+from tests.support.processes import REPOSITORY, wait_until
 from tests.support.program import Program, run_program
-from tests.support.servers import REPOSITORY, wait_until
 from tests.support.trap import trapped
 
 ROWS = 10_000

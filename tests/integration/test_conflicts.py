@@ -7,11 +7,12 @@ import pytest
 
 from tests.support.consumer_process import ConsumerProcess
 from tests.support.fixtures import Database
+from tests.support.kafka_server import KafkaServer
 from tests.support.load import next_offsets
 from tests.support.messages import message, messages
+from tests.support.processes import wait_until
 from tests.support.program import run_program
 from tests.support.recount import recount, served
-from tests.support.servers import KafkaServer, wait_until
 
 TIME = "2026-06-15T12:00:00+00:00"
 REASON = "conflicts with the stored transaction of this id and time: amount is 12.00, stored is 10.00"

@@ -13,9 +13,10 @@ from kafka.admin import ACLOperation, ResourceType
 
 from tests.support.consumer_process import ConsumerProcess
 from tests.support.fixtures import Database
+from tests.support.kafka_server import KafkaServer
 from tests.support.load import wait_for_offsets
 from tests.support.messages import BAD_MESSAGES, message, messages
-from tests.support.servers import KafkaServer, free_port, wait_until
+from tests.support.processes import free_port, wait_until
 
 
 @pytest.fixture

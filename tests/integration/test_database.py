@@ -18,7 +18,8 @@ from lambda_app.database.queries import fetch_all
 from lambda_app.errors import AccessRefused, DatabaseUnavailable, LambdaError
 from lambda_app.operate import migrations
 from tests.support.fixtures import Database
-from tests.support.servers import POSTGRES_BIN, REPOSITORY, PostgresServer, free_port
+from tests.support.postgres_server import POSTGRES_BIN, PostgresServer
+from tests.support.processes import REPOSITORY, free_port
 
 SCHEMA = REPOSITORY / "lambda_app/sql/schema.sql"
 

@@ -13,9 +13,9 @@ from lambda_app.batch.inbox import register_files
 from lambda_app.database.connection import BATCH, connect
 from tests.support.csv_files import HEADER, rows
 from tests.support.fixtures import Database
+from tests.support.processes import REPOSITORY
 from tests.support.program import Program, run_program
 from tests.support.recount import recount, served
-from tests.support.servers import REPOSITORY
 from tests.support.trap import trapped
 
 

@@ -14,8 +14,8 @@ from lambda_app.host.hashing import hash_file
 from tests.cases.files import HERE
 from tests.support.csv_files import rows
 from tests.support.fixtures import Database
+from tests.support.processes import REPOSITORY
 from tests.support.program import COMMAND, run_program
-from tests.support.servers import REPOSITORY
 
 # Somebody else's, for who may not do everything.
 STRANGER = 12345

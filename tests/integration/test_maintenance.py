@@ -4,122 +4,36 @@ import logging
 import re
 import signal
 import subprocess
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from lambda_app import settings
-from lambda_app.core.transaction.copy_text import encode_row
-from lambda_app.core.transaction.message import Transaction
-from lambda_app.core.transaction.outcome import StoreResult
-from lambda_app.core.transaction.rows import Rows
-from lambda_app.database.connection import BATCH, STREAM, connect
 from lambda_app.errors import LambdaError
 from lambda_app.host.clock import SystemClock
-from lambda_app.layers.day_tables import ensure_day_tables
-from lambda_app.layers.recompute import dirty_days, recompute_days
-from lambda_app.layers.store import Store
-from lambda_app.operate import maintenance
+from lambda_app.layers.recompute import recompute_days
+from tests.support.closed_days import (
+    REPEATED,
+    SNAPSHOT,
+    an_open_transaction,
+    backend_waits,
+    in_the_background,
+    indexes,
+    maintain,
+    noon,
+    partition,
+    partitions,
+    recompute,
+    store,
+)
 from tests.support.fixtures import Database
+from tests.support.postgres_server import PostgresServer
+from tests.support.processes import REPOSITORY, wait_until
 from tests.support.program import Program, run_program
 from tests.support.recount import recount, served
-from tests.support.servers import REPOSITORY, PostgresServer, wait_until
 from tests.support.trap import trapped
-
-# Whoever builds an index waits for it.
-SNAPSHOT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; SELECT 1"
-REPEATED = "SELECT day, repeated_ids FROM lambda.batch_days WHERE repeated_ids > 0 ORDER BY day"
-
-
-def today() -> date:
-    return datetime.now(UTC).date()
-
-
-def noon(days_ago: int) -> datetime:
-    return datetime(*today().timetuple()[:3], 12, tzinfo=UTC) - timedelta(days=days_ago)
-
-
-def partition(days_ago: int) -> str:
-    return f"transactions_{noon(days_ago):%Y%m%d}"
-
-
-def rows(*ids_and_times: tuple[str, datetime]) -> Rows:
-    return Rows.of(
-        [
-            encode_row(Transaction(None, number, "A1", "refund", Decimal(1), time, "gas", None, None, None), "STREAM")
-            for number, time in ids_and_times
-        ]
-    )
-
-
-def store(*ids_and_times: tuple[str, datetime], expect_duplicates: bool = False) -> StoreResult:
-    with closing(connect(STREAM)) as connection:
-        made = Store(connection, 1)
-        with made.transaction():
-            return made.add(rows(*ids_and_times), expect_duplicates)
-
-
-def maintain(retention_days: int | None = None) -> None:
-    maintenance.maintain(retention_days, SystemClock())
-
-
-def recompute(*days_ago: int) -> None:
-    list(recompute_days([noon(back).date() for back in days_ago], SystemClock()))
-
-
-def partitions(database: Database) -> list[object]:
-    return [
-        name
-        for (name,) in database.query(
-            "SELECT relname FROM pg_class JOIN pg_inherits ON inhrelid = oid WHERE relkind = 'r' ORDER BY 1"
-        )
-    ]
-
-
-def indexes(database: Database) -> list[tuple[object, ...]]:
-    """The indexes of the maintenance, and whether each is valid."""
-    return database.query(
-        "SELECT relname, indisvalid FROM pg_class JOIN pg_index ON indexrelid = oid"
-        r" WHERE relname ~ '^transactions_\d{8}_id_idx$' ORDER BY oid"
-    )
-
-
-def all_but_transactions(database: Database) -> dict[str, list[tuple[object, ...]]]:
-    tables = ("batch_stats", "batch_day_stats", "batch_top_accounts", "speed_stats", "dead_letters", "batch_jobs")
-    return {
-        table: database.query(f"SELECT t::text FROM lambda.{table} AS t ORDER BY 1")
-        for table in (*tables, "transaction_stats", "stream_offsets", "stream_gaps")
-    }
-
-
-@contextmanager
-def an_open_transaction(database: Database, statement: str) -> Iterator[None]:
-    """Somebody who ran a statement and has not ended the transaction."""
-    with closing(database.server.connect(database.name)) as connection, connection.cursor() as cursor:
-        connection.autocommit = False
-        cursor.execute(statement)
-        yield
-
-
-@contextmanager
-def in_the_background(retention_days: int | None = None) -> Iterator[Callable[[], None]]:
-    """Gives what starts a maintenance; waits for its end."""
-    thread = threading.Thread(target=maintain, args=(retention_days,), daemon=True)
-    yield thread.start
-    thread.join(30)
-    assert not thread.is_alive()
-
-
-def backend_waits(database: Database, statement: str) -> bool:
-    """Whether the maintenance waits for a lock in such a statement."""
-    where = f"application_name = 'lambda-db-maintenance' AND wait_event_type = 'Lock' AND query LIKE '%{statement}%'"
-    return bool(database.query(f"SELECT 1 FROM pg_stat_activity WHERE datname = '{database.name}' AND {where}"))
 
 
 @pytest.fixture
@@ -266,112 +180,6 @@ def test_day_is_counted_again_when_it_or_a_day_before_got_rows(
     assert counted == [str(noon(back).date()) for back in (3, 2, 1)]
 
 
-def test_retention_drops_transactions_of_older_days_and_nothing_else(database: Database) -> None:
-    store(*((f"T{back}", noon(back)) for back in range(8)))
-    # Some are in the batch layer, some in both, some in the speed layer alone.
-    recompute(7, 5, 4, 2)
-    store(("late 7", noon(7)), ("late 5", noon(5)))
-    database.query(
-        "INSERT INTO lambda.dead_letters (file, line, raw, reason, job_id) VALUES ('a.csv', 1, '', 'bad', 'BAT00001')"
-    )
-    database.query("INSERT INTO lambda.batch_jobs (business_date, source) VALUES (current_date - 7, 'generated')")
-    kept = f"event_time >= '{noon(3).date()}'"
-    before, rows_before = all_but_transactions(database), recount(database, kept)
-
-    result = run_program({**database.environment, "LAMBDA_DB_MAINTAIN_RETENTION_DAYS": "3"}, "db", "maintain")
-
-    assert result.returncode == 0, result.stderr
-    assert all_but_transactions(database) == before
-    assert recount(database) == rows_before
-    assert partitions(database) == [partition(back) for back in (3, 2, 1, 0, -1)]
-    assert database.query("SELECT day FROM lambda.batch_days WHERE dropped_at IS NOT NULL ORDER BY day") == [
-        (noon(back).date(),) for back in (8, 7, 6, 5, 4)
-    ]
-
-
-def test_without_retention_nothing_is_dropped(database: Database) -> None:
-    store(("T1", datetime(2001, 1, 1, tzinfo=UTC)))
-
-    maintain()
-
-    assert database.count("transactions") == 1
-
-
-def test_late_event_of_a_dropped_day_is_served_and_dropped_again(database: Database) -> None:
-    store(("T1", noon(5)))
-    recompute(5)
-    maintain(retention_days=3)
-
-    assert store(("late", noon(5)), ("later", noon(5))).stored == 2
-
-    assert database.count("transactions") == 2
-    assert sum(row[0] for row in served(database).values()) == 3
-    with closing(connect(BATCH)) as connection:
-        assert dirty_days(connection) == []
-    with pytest.raises(LambdaError, match="retention dropped its transactions"):
-        recompute(5)
-    before = all_but_transactions(database)
-    maintain(retention_days=3)
-    assert database.count("transactions") == 0
-    assert all_but_transactions(database) == before
-
-
-def test_drop_waits_for_readers_without_holding_up_writers(
-    database: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(settings, "DROP_WAIT_SECONDS", 2)
-    store(("T1", noon(5)))
-
-    with an_open_transaction(database, "SELECT count(*) FROM lambda.transactions"):
-        with in_the_background(retention_days=3) as start:
-            start()
-            wait_until(lambda: backend_waits(database, "LOCK TABLE"))
-            for number in range(5):
-                started = time.monotonic()
-                assert store((f"L{number}", noon(5)), (f"L{number}", noon(0)), expect_duplicates=True).stored == 2
-                assert time.monotonic() - started < 5
-        assert "dropped the next night: transactions has been in use" in caplog.text
-        assert partition(5) in partitions(database)
-        assert database.count("batch_days", "dropped_at IS NOT NULL") == 0
-
-    maintain(retention_days=3)
-    assert partitions(database) == [partition(back) for back in (1, 0, -1)]
-    assert sum(row[0] for row in served(database).values()) == 11
-
-
-def test_rows_of_a_day_that_is_about_to_be_dropped_are_stored(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(settings, "DROP_WAIT_SECONDS", 0)
-    store(("T1", noon(5)))
-
-    def ensured_and_dropped(*arguments: object) -> None:
-        ensure_day_tables(*arguments)
-        monkeypatch.setattr("lambda_app.layers.store.ensure_day_tables", ensure_day_tables)
-        maintain(retention_days=3)
-
-    monkeypatch.setattr("lambda_app.layers.store.ensure_day_tables", ensured_and_dropped)
-
-    late = rows(("late", noon(5)))
-    assert store(("late", noon(5)), expect_duplicates=True) == StoreResult(1, aggregates=late.aggregates)
-    assert served(database) == recount(database)
-
-
-def test_day_that_something_depends_on_is_not_half_dropped(database: Database) -> None:
-    store(("T1", noon(5)))
-    database.query(f"CREATE VIEW public.mine AS SELECT * FROM lambda.{partition(5)}")
-
-    result = run_program(database.environment, "db", "maintain", "--retention-days", "4")
-
-    assert result.returncode == 1
-    assert (
-        f"{noon(5).date()} is past retention and cannot be dropped: view public.mine depends on table" in result.stderr
-    )
-    assert "Traceback" not in result.stderr
-    recompute(5)
-    assert served(database, "batch_stats") == recount(database)
-
-
 @pytest.mark.parametrize("zoned_database", ["America/Havana"], indirect=True)
 def test_day_whose_midnight_comes_twice_is_not_recomputed_from_half_of_it(zoned_database: Database) -> None:
     # Its first half hour lies in the partition of the day before: PostgreSQL cuts at the second midnight.
@@ -441,10 +249,3 @@ def test_run_beside_one_that_takes_long_says_so_and_does_nothing(
 
     assert caplog.messages == ["Another maintenance is at work: nothing to do for this one"]
     assert partitions(database) == []
-
-
-def test_retention_of_no_days_is_refused(database: Database) -> None:
-    result = run_program(database.environment, "db", "maintain", "--retention-days", "0")
-
-    assert result.returncode == 2
-    assert "Invalid value for '--retention-days': 0 is not in the range x>=1" in result.stderr

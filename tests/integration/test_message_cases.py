@@ -3,8 +3,8 @@
 from tests.cases.message_cases import message_cases
 from tests.support.consumer_process import ConsumerProcess
 from tests.support.fixtures import Database
+from tests.support.kafka_server import KafkaServer
 from tests.support.load import wait_for_offsets
-from tests.support.servers import KafkaServer
 
 
 def test_each_case_is_a_transaction_or_a_dead_letter(database: Database, kafka: KafkaServer, topic: str) -> None:

@@ -10,8 +10,9 @@ import pytest
 from kafka import KafkaConsumer, TopicPartition
 
 from lambda_app.core.transaction.message import parse_message
+from tests.support.kafka_server import KafkaServer
+from tests.support.processes import wait_until
 from tests.support.program import Program, run_program
-from tests.support.servers import KafkaServer, wait_until
 
 
 @pytest.fixture

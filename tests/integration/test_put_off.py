@@ -23,10 +23,11 @@ from lambda_app.layers.store import Store
 from lambda_app.operate.maintenance import maintain
 from tests.support.consumer_process import ConsumerProcess
 from tests.support.fixtures import Database
+from tests.support.kafka_server import KafkaServer
 from tests.support.load import next_offsets
 from tests.support.messages import message
+from tests.support.processes import wait_until
 from tests.support.recount import recount, served
-from tests.support.servers import KafkaServer, wait_until
 
 NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=5)
 MANY = 20

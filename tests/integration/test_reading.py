@@ -13,7 +13,8 @@ from kafka.record.default_records import DefaultRecordBatch, DefaultRecordBatchB
 
 from lambda_app.broker import reading
 from lambda_app.core.stream.run import Run
-from tests.support.servers import KafkaServer, wait_until
+from tests.support.kafka_server import KafkaServer
+from tests.support.processes import wait_until
 
 CODECS = [None, "gzip", "snappy", "lz4", "zstd"]
 # Partition, offset, key, value, time, leader epoch.

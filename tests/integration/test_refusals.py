@@ -12,8 +12,10 @@ from kafka.admin import ACLOperation, ResourceType
 from tests.support.certificates import Certificates, make_certificates
 from tests.support.consumer_process import ConsumerProcess
 from tests.support.fixtures import Database
+from tests.support.kafka_server import KafkaServer
+from tests.support.postgres_server import PostgresServer
+from tests.support.processes import wait_until
 from tests.support.program import Program
-from tests.support.servers import KafkaServer, PostgresServer, wait_until
 
 PROGRAMS = ["consume", "produce"]
 ACCESS, CONFIGURATION = os.EX_NOPERM, os.EX_CONFIG

@@ -9,7 +9,8 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from lambda_app.broker.sending import Outlet, Record
 from lambda_app.errors import RecordRefused
 from lambda_app.settings import Settings
-from tests.support.servers import KafkaServer, wait_until
+from tests.support.kafka_server import KafkaServer
+from tests.support.processes import wait_until
 
 MILLISECONDS = 1_795_508_080_123
 

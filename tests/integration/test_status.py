@@ -14,8 +14,8 @@ from lambda_app.operate.status import gather_facts
 from lambda_app.settings import Settings
 from tests.support import components
 from tests.support.fixtures import Database
+from tests.support.kafka_server import KafkaServer
 from tests.support.program import run_program
-from tests.support.servers import KafkaServer
 
 LONG_RUNNING = "ActiveState=active\nSubState=running\n"
 RESTING = "ActiveState=inactive\nSubState=dead\n"

@@ -6,7 +6,8 @@ from contextlib import closing, contextmanager
 
 from lambda_app.broker.subscription import Subscription
 from lambda_app.settings import Settings
-from tests.support.servers import KafkaServer, wait_until
+from tests.support.kafka_server import KafkaServer
+from tests.support.processes import wait_until
 
 
 @contextmanager

@@ -11,8 +11,8 @@ from rich.cells import cell_len
 
 from lambda_app.core.visible import visible
 from tests.support.fixtures import Database
+from tests.support.kafka_server import KafkaServer
 from tests.support.program import run_on_terminal, run_program
-from tests.support.servers import KafkaServer
 
 # All that a terminal obeys and PostgreSQL stores, an escape sequence, and markup of rich.
 OBEYED = [*range(0x01, 0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A)]

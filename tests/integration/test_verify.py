@@ -10,10 +10,12 @@ from lambda_app.operate import audit
 from lambda_app.settings import Settings
 from tests.support.consumer_process import ConsumerProcess
 from tests.support.fixtures import Database
+from tests.support.kafka_server import KafkaServer
 from tests.support.load import load, next_offsets
 from tests.support.messages import message, messages
+from tests.support.postgres_server import PostgresServer
+from tests.support.processes import free_port, wait_until
 from tests.support.program import run_program
-from tests.support.servers import KafkaServer, PostgresServer, free_port, wait_until
 
 TEMPLATE = "template_audited"
 

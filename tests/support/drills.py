@@ -7,7 +7,7 @@ from collections import defaultdict
 from typing import TypeVar
 
 from tests.support.fixtures import Database
-from tests.support.servers import wait_until
+from tests.support.processes import wait_until
 
 IS_LONG = bool(os.environ.get("LAMBDA_TEST_LONG"))
 TIMEOUT_SECONDS = 3600 if IS_LONG else 120

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from lambda_app.operate import migrations
-from tests.support.servers import KafkaServer, PostgresServer, directory
+from tests.support.kafka_server import KafkaServer
+from tests.support.postgres_server import PostgresServer
+from tests.support.processes import directory
 
 _numbers = itertools.count(1)
 

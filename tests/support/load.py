@@ -18,9 +18,10 @@ from kafka import KafkaProducer
 from kafka.producer.future import FutureRecordMetadata
 
 from tests.support.fixtures import Database
+from tests.support.kafka_server import KAFKA_LIBS, QUICK_START, KafkaServer
 from tests.support.messages import message
+from tests.support.processes import end_with_parent, wait_until
 from tests.support.program import Program
-from tests.support.servers import KAFKA_LIBS, QUICK_START, KafkaServer, end_with_parent, wait_until
 
 RATE = 2000
 OWN_RATE = 3000

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
-from tests.support.servers import REPOSITORY, end_with_parent, wait_until
+from tests.support.processes import REPOSITORY, end_with_parent, wait_until
 
 COMMAND = [sys.executable, "-m", "lambda_app"]
 

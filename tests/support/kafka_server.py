@@ -1,22 +1,16 @@
-"""Real servers for the integration tests: PostgreSQL and Kafka on random loopback ports, gone with the test process."""
+"""A real Kafka on random loopback ports, gone with the test process."""
 
 import contextlib
-import ctypes
 import os
-import pwd
-import shutil
 import signal
 import socket
 import struct
 import subprocess
-import tempfile
-import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
-import psycopg2
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import (
     ACL,
@@ -31,151 +25,11 @@ from kafka.admin import (
 from kafka.errors import KafkaError
 
 from tests.support.certificates import make_certificates
+from tests.support.processes import REPOSITORY, end_with_parent, free_port, wait_until
 
-REPOSITORY = Path(__file__).parents[2]
-POSTGRES_BIN = Path("/usr/lib/postgresql/15/bin")
 KAFKA_LIBS = REPOSITORY / ".cache/kafka/libs"
 SCRAM_MODULE = "org.apache.kafka.common.security.scram.ScramLoginModule"
 QUICK_START = ("-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
-ROLES = ("lambda_owner", "lambda_stream", "lambda_batch", "lambda_reader")
-
-
-def wait_until(condition: Callable[[], object], timeout_seconds: float = 30, what: str = "the condition") -> None:
-    """Returns when the condition holds; fails the test at the deadline."""
-    deadline = time.monotonic() + timeout_seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"{what} did not come true within {timeout_seconds} s"
-        time.sleep(0.05)
-
-
-def free_port() -> int:
-    with socket.socket() as server:
-        server.bind(("127.0.0.1", 0))
-        return int(server.getsockname()[1])
-
-
-def end_with_parent() -> None:
-    """For preexec_fn: the kernel kills this child when the test process dies."""
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
-
-
-class PostgresServer:
-    """A cluster of its own, with the four roles and their passwords as the installation makes them."""
-
-    def __init__(
-        self,
-        directory: Path,
-        settings: Mapping[str, str] = MappingProxyType({}),
-        initdb_options: Sequence[str] = ("--encoding=UTF8", "--locale=C.UTF-8"),
-    ) -> None:
-        """`settings` go over those that make tests quick."""
-        self.directory = directory
-        self._settings = settings
-        self._initdb_options = initdb_options
-        self._data = directory / "data"
-        self._log = directory / "log"
-        self.port = free_port()
-        self.password = uuid.uuid4().hex
-        self.credentials = directory / "credentials"
-        self._process: subprocess.Popen[bytes] | None = None
-        self._user = pwd.getpwnam("postgres") if os.geteuid() == 0 else None
-
-    def create(self) -> None:
-        if self._user:
-            os.chown(self.directory, self._user.pw_uid, self._user.pw_gid)
-        self._run([POSTGRES_BIN / "initdb", "-D", self._data, *self._initdb_options, "-A", "trust", "-N"])
-        access = "local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n"
-        (self._data / "pg_hba.conf").write_text(access, encoding="utf-8")
-        self.start()
-        for role in ROLES:
-            self.execute(f"CREATE ROLE {role} LOGIN PASSWORD '{self.password}'")
-        self.credentials.mkdir()
-        for role in ROLES:
-            passfile = self.credentials / role.replace("lambda_", "pgpass-")
-            passfile.write_text(f"*:*:*:{role}:{self.password}\n", encoding="utf-8")
-            passfile.chmod(0o600)
-
-    def start(self) -> None:
-        options = {
-            "port": self.port,
-            "listen_addresses": "127.0.0.1",
-            "unix_socket_directories": self.directory,
-            "fsync": "off",
-            "log_min_messages": "warning",
-            **self._settings,
-        }
-        command = [POSTGRES_BIN / "postgres", "-D", self._data, *(f"-c{k}={v}" for k, v in options.items())]
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                command, stdout=log, stderr=log, preexec_fn=self._become_postgres, start_new_session=True
-            )
-        wait_until(self._answers, what="PostgreSQL to answer")
-
-    @property
-    def pid(self) -> int:
-        """Of the postmaster."""
-        assert self._process, "PostgreSQL was stopped"
-        return self._process.pid
-
-    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
-        """SIGINT is a fast shutdown, SIGKILL a crash."""
-        if self._process:
-            self._process.send_signal(how)
-            self._process.wait(30)
-            self._process = None
-
-    def create_database(self, name: str, template: str = "template0", time_zone: str = "UTC") -> None:
-        self.execute(f"CREATE DATABASE {name} OWNER lambda_owner TEMPLATE {template}")
-        self.execute(f"ALTER DATABASE {name} SET timezone = '{time_zone}'")
-        self.execute(f"ALTER DATABASE {name} SET search_path = lambda")
-        self.execute(f"REVOKE ALL ON DATABASE {name} FROM PUBLIC")
-        self.execute(f"GRANT CONNECT ON DATABASE {name} TO {', '.join(ROLES)}")
-        if template != "template0":
-            # A copy has the schema, not the rights on the database itself that came with it.
-            self.execute(f"GRANT TEMPORARY ON DATABASE {name} TO lambda_stream, lambda_batch")
-
-    def execute(self, statement: str, database: str = "postgres") -> list[tuple[object, ...]]:
-        """Runs a statement as the superuser, each in its own transaction."""
-        with contextlib.closing(self.connect(database)) as connection, connection.cursor() as cursor:
-            cursor.execute(statement)
-            return cursor.fetchall() if cursor.description else []
-
-    def connect(self, database: str = "postgres") -> psycopg2.extensions.connection:
-        """As the superuser, each statement in its own transaction."""
-        connection = psycopg2.connect(host=str(self.directory), port=self.port, user="postgres", dbname=database)
-        connection.autocommit = True
-        return connection
-
-    def service_file(self, database: str) -> Path:
-        """A libpq service file for the four roles in a database."""
-        path = self.directory / f"pg_service_{database}.conf"
-        path.write_text(
-            "".join(
-                f"[{role.replace('_', '-')}]\nhost=127.0.0.1\nport={self.port}\ndbname={database}\nuser={role}\n"
-                for role in ROLES
-            ),
-            encoding="utf-8",
-        )
-        return path
-
-    def _answers(self) -> bool:
-        try:
-            self.execute("SELECT 1")
-        except psycopg2.OperationalError:
-            assert self._process, "PostgreSQL was stopped"
-            assert self._process.poll() is None, self._log.read_text(encoding="utf-8")
-            return False
-        return True
-
-    def _become_postgres(self) -> None:
-        if self._user:
-            os.initgroups("postgres", self._user.pw_gid)
-            os.setgid(self._user.pw_gid)
-            os.setuid(self._user.pw_uid)
-        end_with_parent()
-
-    def _run(self, command: Sequence[str | Path]) -> None:
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, preexec_fn=self._become_postgres, cwd="/")
 
 
 class KafkaServer:
@@ -417,17 +271,3 @@ def _batches(log: bytes) -> Iterator[tuple[int, int, int]]:
         (last,) = struct.unpack_from(">i", log, place + 23)
         yield place, 12 + length, base_offset + last + 1
         place += 12 + length
-
-
-@contextlib.contextmanager
-def directory(prefix: str) -> Iterator[Path]:
-    """A directory outside of pytest's, which the postgres user could not enter."""
-    path = Path(tempfile.mkdtemp(prefix=prefix))
-    path.chmod(0o755)
-    try:
-        yield path
-    finally:
-        shutil.rmtree(path, ignore_errors=True)
-
-
-__all__ = ["KafkaServer", "PostgresServer", "TopicPartition", "directory", "free_port", "wait_until"]

@@ -1,0 +1,15 @@
+"""Fixtures of the integration tests."""
+
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from lambda_app.database.connection import STREAM, Connection, connect
+from tests.support.fixtures import Database
+
+
+@pytest.fixture
+def connection(database: Database) -> Iterator[Connection]:
+    with closing(connect(STREAM)) as made:
+        yield made
