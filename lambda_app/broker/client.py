@@ -36,7 +36,10 @@ def translated_errors(config: Settings) -> Iterator[None]:
     except kafka_errors.SaslAuthenticationFailedError as error:
         raise AccessRefused(f"Kafka at {config.kafka_bootstrap_servers} refuses the user or password") from error
     except kafka_errors.FencedInstanceIdError as error:
-        raise AccessRefused("another consumer of this name has joined the group: only one can run on a host") from error
+        raise AccessRefused(
+            "another consumer of this name has joined the group:"
+            " only one can run on a host, and no two hosts have one name"
+        ) from error
     except kafka_errors.TopicAuthorizationFailedError as error:
         raise AccessRefused(
             f"Kafka at {config.kafka_bootstrap_servers} refuses this user the topic {config.kafka_topic}"

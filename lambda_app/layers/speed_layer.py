@@ -1,6 +1,7 @@
 """Aggregates into the speed layer, in the transaction that stores their rows."""
 
 from collections.abc import Iterable, Sequence
+from typing import cast
 
 from lambda_app.core.transaction.aggregates import Aggregates, Columns
 from lambda_app.core.transaction.copy_text import unescape
@@ -19,6 +20,12 @@ _PART = 500
 _MOST_KEYS = 60_000
 _KEY_COLUMNS = ("shard", "generation", "minute", "merchant_category", "transaction_type")
 _COLUMNS = (*_KEY_COLUMNS, "count", "amount_sum", "amount_min", "amount_max", "risk_sum", "high_risk_count")
+
+
+def assign_shard(connection: Connection, member: str) -> int:
+    """The shard of a member of the consumer group, which no other member has, on whichever host."""
+    [(shard,)] = fetch_all(connection, queries("speed_layer")["assign_shard"], {"member": member})
+    return cast("int", shard)
 
 
 class SpeedLayer:

@@ -25,7 +25,7 @@ from lambda_app.layers.speed_layer import SpeedLayer
 _FIRST_DAY = date(1999, 12, 31)
 # Rows of a part of a chunk on its way to the temporary table.
 _PART = 1_000
-# The shards of the speed layer: workers of the stream have 1 and up.
+# The shards of the speed layer: workers of the stream have those that PostgreSQL assigns, 1 and up.
 BATCH_SHARD = 0
 RETRY_SHARD = -1
 

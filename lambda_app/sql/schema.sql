@@ -17,6 +17,30 @@ ALTER SCHEMA lambda OWNER TO lambda_owner;
 COMMENT ON SCHEMA lambda IS 'The Lambda data platform';
 
 --
+-- Name: assign_shard(text); Type: FUNCTION; Schema: lambda; Owner: lambda_owner
+--
+
+CREATE FUNCTION lambda.assign_shard(member_name text) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+    assigned integer;
+BEGIN
+    SELECT s.shard INTO assigned FROM lambda.speed_shards AS s WHERE s.member = member_name;
+    IF NOT FOUND THEN
+        -- Updated to what it is when another session was faster, so that its number is returned.
+        INSERT INTO lambda.speed_shards AS s (member) VALUES (member_name)
+        ON CONFLICT (member) DO UPDATE SET member = excluded.member
+        RETURNING s.shard INTO assigned;
+    END IF;
+    RETURN assigned;
+END
+$$;
+
+ALTER FUNCTION lambda.assign_shard(member_name text) OWNER TO lambda_owner;
+
+--
 -- Name: count_transactions(timestamp with time zone, timestamp with time zone); Type: FUNCTION; Schema: lambda; Owner: lambda_owner
 --
 
@@ -635,6 +659,37 @@ CREATE SEQUENCE lambda.recompute_generation
 ALTER TABLE lambda.recompute_generation OWNER TO lambda_owner;
 
 --
+-- Name: speed_shards; Type: TABLE; Schema: lambda; Owner: lambda_owner
+--
+
+CREATE TABLE lambda.speed_shards (
+    shard integer NOT NULL,
+    member text NOT NULL,
+    assigned_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+ALTER TABLE lambda.speed_shards OWNER TO lambda_owner;
+
+--
+-- Name: TABLE speed_shards; Type: COMMENT; Schema: lambda; Owner: lambda_owner
+--
+
+COMMENT ON TABLE lambda.speed_shards IS 'Which member of the consumer group writes which shard of speed_stats; the batch writes 0, a retry -1';
+
+--
+-- Name: speed_shards_shard_seq; Type: SEQUENCE; Schema: lambda; Owner: lambda_owner
+--
+
+ALTER TABLE lambda.speed_shards ALTER COLUMN shard ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME lambda.speed_shards_shard_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+--
 -- Name: speed_stats; Type: TABLE; Schema: lambda; Owner: lambda_owner
 --
 
@@ -976,6 +1031,20 @@ ALTER TABLE ONLY lambda.dead_letters
     ADD CONSTRAINT dead_letters_pkey PRIMARY KEY (id);
 
 --
+-- Name: speed_shards speed_shards_member_key; Type: CONSTRAINT; Schema: lambda; Owner: lambda_owner
+--
+
+ALTER TABLE ONLY lambda.speed_shards
+    ADD CONSTRAINT speed_shards_member_key UNIQUE (member);
+
+--
+-- Name: speed_shards speed_shards_pkey; Type: CONSTRAINT; Schema: lambda; Owner: lambda_owner
+--
+
+ALTER TABLE ONLY lambda.speed_shards
+    ADD CONSTRAINT speed_shards_pkey PRIMARY KEY (shard);
+
+--
 -- Name: speed_stats speed_stats_key; Type: CONSTRAINT; Schema: lambda; Owner: lambda_owner
 --
 
@@ -1046,6 +1115,13 @@ CREATE INDEX uncounted_minutes_minute_idx ON lambda.uncounted_minutes USING btre
 GRANT USAGE ON SCHEMA lambda TO lambda_stream;
 GRANT USAGE ON SCHEMA lambda TO lambda_batch;
 GRANT USAGE ON SCHEMA lambda TO lambda_reader;
+
+--
+-- Name: FUNCTION assign_shard(member_name text); Type: ACL; Schema: lambda; Owner: lambda_owner
+--
+
+REVOKE ALL ON FUNCTION lambda.assign_shard(member_name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION lambda.assign_shard(member_name text) TO lambda_stream;
 
 --
 -- Name: FUNCTION ensure_partition(day date); Type: ACL; Schema: lambda; Owner: lambda_owner
@@ -1151,6 +1227,12 @@ GRANT SELECT ON TABLE lambda.ingest_freshness TO lambda_batch;
 GRANT SELECT,USAGE ON SEQUENCE lambda.recompute_generation TO lambda_batch;
 GRANT SELECT,USAGE ON SEQUENCE lambda.recompute_generation TO lambda_stream;
 GRANT SELECT ON SEQUENCE lambda.recompute_generation TO lambda_reader;
+
+--
+-- Name: TABLE speed_shards; Type: ACL; Schema: lambda; Owner: lambda_owner
+--
+
+GRANT SELECT ON TABLE lambda.speed_shards TO lambda_reader;
 
 --
 -- Name: TABLE speed_stats; Type: ACL; Schema: lambda; Owner: lambda_owner

@@ -8,6 +8,7 @@ import logging
 import multiprocessing
 import os
 import signal
+import socket
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -53,10 +54,14 @@ class _Slot:
 
 
 class Supervisor:
-    """Runs `count` workers until SIGTERM or SIGINT."""
+    """Runs `count` workers until SIGTERM or SIGINT.
 
-    def __init__(self, config: Settings, count: int, clock: Clock | None = None) -> None:
+    `member` begins their names in the consumer group, and no other supervisor may have it; by default the host's name.
+    """
+
+    def __init__(self, config: Settings, count: int, clock: Clock | None = None, member: str | None = None) -> None:
         self._config = config
+        self._member = member or socket.gethostname()
         self._clock = clock or SystemClock()
         self._slots = [_Slot(number) for number in range(1, count + 1)]
         self._is_stopping = False
@@ -90,7 +95,8 @@ class Supervisor:
 
     def _start(self, slot: _Slot) -> None:
         receiver, sender = _FORK.Pipe(duplex=False)
-        process = _FORK.Process(target=_run_worker, args=(self._config, slot.number, sender, os.getpid()))
+        name = f"{self._member}-{slot.number}"
+        process = _FORK.Process(target=_run_worker, args=(self._config, name, sender, os.getpid()))
         # A signal that comes before the child has its own handlers waits until it has.
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         process.start()
@@ -179,7 +185,7 @@ class Supervisor:
                     logger.debug("Worker %s was gone before the signal", slot.number)
 
 
-def _run_worker(config: Settings, number: int, pipe: Connection, parent: int) -> None:
+def _run_worker(config: Settings, name: str, pipe: Connection, parent: int) -> None:
     libc = ctypes.CDLL(None)
     libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     libc.mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)
@@ -191,7 +197,7 @@ def _run_worker(config: Settings, number: int, pipe: Connection, parent: int) ->
     if os.getppid() != parent:
         # The supervisor died before the line above could tell the kernel.
         sys.exit(1)
-    worker = Worker(config, number, SystemClock(), pipe.send, lambda: bool(stopped))
+    worker = Worker(config, name, SystemClock(), pipe.send, lambda: bool(stopped))
     _give_errors_to(pipe.send, worker.run)
 
 

@@ -5,7 +5,6 @@ the partitions, and begin again at the offsets that stand in the database.
 """
 
 import logging
-import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -53,14 +52,14 @@ class Worker:
     def __init__(
         self,
         config: Settings,
-        slot: int,
+        name: str,
         clock: Clock,
         report: Callable[[Progress], None],
         is_stopping: Callable[[], bool],
     ) -> None:
         self._config = config
-        self._name = f"{socket.gethostname()}-{slot}"
-        self._slot = slot
+        # In the group, and of its shard: no other worker has it.
+        self._name = name
         self._clock = clock
         self._report = report
         self._is_stopping = is_stopping
@@ -113,7 +112,7 @@ class Worker:
 
     def _work(self) -> None:
         if self._writer is None:
-            self._writer = Writer(self._config.kafka_topic, self._name, self._slot)
+            self._writer = Writer(self._config.kafka_topic, self._name)
         if self._subscription is None:
             self._subscription = Subscription(self._config, self._name)
         self._follow_assignment(self._subscription, self._writer)

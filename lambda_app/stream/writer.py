@@ -12,6 +12,7 @@ from lambda_app.core.stream.chunk import Chunk
 from lambda_app.database.connection import STREAM, Connection, connect, transaction
 from lambda_app.layers.day_tables import DayTables
 from lambda_app.layers.dead_letters import record_dead_letters
+from lambda_app.layers.speed_layer import assign_shard
 from lambda_app.layers.store import Store
 from lambda_app.stream import positions
 
@@ -43,8 +44,8 @@ class Stored:
 class Writer:
     """A connection, and a thread that stores one chunk at a time on it."""
 
-    def __init__(self, topic: str, name: str, shard: int) -> None:
-        """`shard` is its own part of the speed layer.
+    def __init__(self, topic: str, name: str) -> None:
+        """`name` is that of the member of the group, whose shard of the speed layer it writes.
 
         Raises DatabaseUnavailable when trying again can help, AccessRefused when it cannot.
         """
@@ -52,6 +53,7 @@ class Writer:
         self.connection: Connection = connect(STREAM, f"lambda-consumer {name}", SERVER_SETTINGS)
         with transaction(self.connection):
             positions.prepare(self.connection)
+            shard = assign_shard(self.connection, name)
         self._topic = topic
         self._store = Store(self.connection, shard)
         self._day_tables = DayTables(self.connection, self._store.days)

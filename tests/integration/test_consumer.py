@@ -17,6 +17,7 @@ from tests.support.kafka_server import KafkaServer
 from tests.support.load import wait_for_offsets
 from tests.support.messages import BAD_MESSAGES, message, messages
 from tests.support.processes import free_port, wait_until
+from tests.support.recount import recount, served
 
 
 @pytest.fixture
@@ -218,6 +219,35 @@ def test_consumer_waits_for_kafka_and_stops_when_told_to(database: Database) -> 
 
         assert process.terminate() == 0
         assert "READY=1" not in process.notifications
+
+
+def test_consumers_of_two_hosts_share_the_work_and_no_shard(database: Database, kafka: KafkaServer, topic: str) -> None:
+    hosts = [{"LAMBDA_CONSUME_MEMBER": name} for name in ("host-a", "host-b")]
+    with (
+        ConsumerProcess(database.environment, kafka.bootstrap_servers, topic, changes=hosts[0]) as one,
+        ConsumerProcess(database.environment, kafka.bootstrap_servers, topic, changes=hosts[1]) as other,
+    ):
+        for process in (one, other):
+            process.wait_until_ready()
+
+        def all_have_stored() -> bool:
+            kafka.produce(topic, list(messages(200)))
+            return database.value("SELECT count(DISTINCT shard) FROM lambda.speed_stats") == 4
+
+        # The four workers share the four partitions as soon as the group has settled.
+        wait_until(all_have_stored, 60, "a shard for each worker")
+
+    members = database.query("SELECT member FROM lambda.speed_shards ORDER BY member")
+    assert members == [("host-a-1",), ("host-a-2",), ("host-b-1",), ("host-b-2",)]
+    assert served(database) == recount(database)
+
+
+def test_consumer_refuses_a_member_that_kafka_would_not_take(database: Database, kafka: KafkaServer) -> None:
+    changes = {"LAMBDA_CONSUME_MEMBER": "host a"}
+
+    with ConsumerProcess(database.environment, kafka.bootstrap_servers, "transactions", changes=changes) as process:
+        assert process.process.wait(30) == 2
+        assert "letters, digits" in process.text
 
 
 def test_message_of_the_tests_is_what_producers_send() -> None:

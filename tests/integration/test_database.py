@@ -176,7 +176,7 @@ def test_counters_of_a_log_that_was_read_again_are_worked_out_once(
 
 TABLES = (
     *("transactions", "dead_letters", "stream_offsets", "stream_gaps", "batch_jobs", "speed_stats", "batch_stats"),
-    *("batch_days", "batch_day_stats", "batch_top_accounts", "uncounted_minutes"),
+    *("batch_days", "batch_day_stats", "batch_top_accounts", "uncounted_minutes", "speed_shards"),
 )
 
 
@@ -184,8 +184,8 @@ TABLES = (
     ("role", "rights"),
     [
         # In the order of TABLES: S select, I insert, U update, D delete.
-        ("lambda_stream", ("SI", "SI", "SIU", "SI", "", "SIUD", "SID", "SIU", "SID", "SID", "SID")),
-        ("lambda_batch", ("SI", "SI", "S", "", "SIU", "SIUD", "SIUD", "SIUD", "SIUD", "SIUD", "SID")),
+        ("lambda_stream", ("SI", "SI", "SIU", "SI", "", "SIUD", "SID", "SIU", "SID", "SID", "SID", "")),
+        ("lambda_batch", ("SI", "SI", "S", "", "SIU", "SIUD", "SIUD", "SIUD", "SIUD", "SIUD", "SID", "")),
         ("lambda_reader", ("S",) * len(TABLES)),
     ],
 )

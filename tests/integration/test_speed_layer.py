@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -11,8 +12,11 @@ import pytest
 from lambda_app.core.transaction.copy_text import encode_row
 from lambda_app.core.transaction.message import Transaction
 from lambda_app.core.transaction.rows import Rows
-from lambda_app.database.connection import BATCH, Connection, connect
+from lambda_app.database.connection import BATCH, STREAM, Connection, connect, transaction
+from lambda_app.database.queries import fetch_all
+from lambda_app.errors import AccessRefused
 from lambda_app.layers import speed_layer
+from lambda_app.layers.speed_layer import assign_shard
 from lambda_app.layers.store import BATCH_SHARD, Store
 from tests.support.fixtures import Database
 from tests.support.recount import recount, served
@@ -108,3 +112,52 @@ def test_what_a_failed_transaction_gathered_is_forgotten(
     assert database.count("transactions") == 10
     assert served(database) == recount(database)
     assert bulks == []
+
+
+def test_each_member_has_a_shard_of_its_own_for_good(database: Database) -> None:
+    with closing(connect(STREAM)) as connection:
+        names = ["host-a-1", "host-a-2", "host-b-1", "host-a-1", "host-b-1"]
+        with transaction(connection):
+            shards = [assign_shard(connection, name) for name in names]
+
+    assert shards == [1, 2, 3, 1, 3]
+
+
+def test_members_that_come_at_once_have_shards_of_their_own(database: Database) -> None:
+    def assign(number: int) -> int:
+        # Two of each name, as when a worker is started again before PostgreSQL knows that the other is gone.
+        with closing(connect(STREAM)) as connection, transaction(connection):
+            return assign_shard(connection, f"host-{number // 2}-1")
+
+    with ThreadPoolExecutor(max_workers=16) as pool:
+        shards = list(pool.map(assign, range(16)))
+
+    assert shards[::2] == shards[1::2]
+    assert len(set(shards)) == 8
+
+
+def test_stream_gets_its_shard_by_the_function_alone(database: Database) -> None:
+    with closing(connect(STREAM)) as connection, pytest.raises(AccessRefused), transaction(connection):
+        fetch_all(connection, "INSERT INTO speed_shards (member) VALUES ('mine') RETURNING shard")
+    with closing(connect(BATCH)) as connection, pytest.raises(AccessRefused), transaction(connection):
+        assign_shard(connection, "batch")
+
+
+def test_shards_of_an_earlier_release_add_up_with_those_of_members(database: Database, rng: random.Random) -> None:
+    def store(shard: int, prefix: str) -> None:
+        made = Store(connection, shard)
+        with made.transaction():
+            made.add(some_rows(rng, range(40), prefix))
+
+    with closing(connect(STREAM)) as connection:
+        # Numbers of workers, as an earlier release took them.
+        for shard in (1, 2):
+            store(shard, f"old {shard} ")
+        with transaction(connection):
+            assigned = [assign_shard(connection, f"host-{letter}-1") for letter in "abc"]
+        for shard in assigned:
+            store(shard, f"new {shard} ")
+
+    assert database.query("SELECT DISTINCT shard FROM lambda.speed_stats ORDER BY 1") == [(1,), (2,), (3,)]
+    assert database.count("transactions") == 200
+    assert served(database) == recount(database)

@@ -189,7 +189,7 @@ class Layers(RuleBasedStateMachine):
 
     def worker(self, number: int, fault: Fault | None, stolen: Sequence[int] = ()) -> "StreamActor":
         if number not in self.writers:
-            self.writers[number] = Writer(TOPIC, str(number), number)
+            self.writers[number] = Writer(TOPIC, f"host-{number}")
         return StreamActor(self, number, (*WORKERS[number], *stolen), fault)
 
     def days_of(self, sent: Iterable[Event | bytes | None]) -> list[date]:

@@ -3,6 +3,10 @@
 -- Class 4: days.
 SELECT pg_advisory_xact_lock_shared(4, day - DATE '2000-01-01') FROM unnest(%(days)s::date[]) AS day ORDER BY day;
 
+-- assign_shard --
+-- The shard of a member of the consumer group: no other member has it, on any host.
+SELECT lambda.assign_shard(%(member)s);
+
 -- generation --
 -- The generation of rows that is written now: each recompute begins a new one.
 SELECT last_value FROM lambda.recompute_generation;

@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import socket
 import time
 from datetime import UTC, datetime
 
@@ -102,6 +103,16 @@ class FailingWorker:
         raise AccessRefused("wrong password")
 
 
+class NamedWorker(FailingWorker):
+    """In the place of one that is refused, and says its name."""
+
+    def __init__(self, config: Settings, name: str, *_: object) -> None:
+        self.name = name
+
+    def run(self) -> None:
+        raise AccessRefused(self.name)
+
+
 class CrashingWorker(FailingWorker):
     """In the place of one that crashes at once."""
 
@@ -121,6 +132,16 @@ def test_error_that_no_waiting_mends_ends_the_supervisor(monkeypatch: pytest.Mon
 
     with pytest.raises(AccessRefused, match="wrong password"):
         Supervisor(Settings(), 2).run()
+
+
+@pytest.mark.parametrize(("member", "name"), [("stream-7", "stream-7-1"), (None, f"{socket.gethostname()}-1")])
+def test_workers_are_named_after_the_member_or_else_the_host(
+    member: str | None, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor, "Worker", NamedWorker)
+
+    with pytest.raises(AccessRefused, match=f"^{name}$"):
+        Supervisor(Settings(), 1, member=member).run()
 
 
 def test_worker_that_crashes_again_and_again_is_started_more_and_more_rarely(
