@@ -1,9 +1,8 @@
 """Rows in no order, nearly each with a key of its own: their aggregates are put off, and worked out later."""
 
 import random
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -28,6 +27,7 @@ from tests.support.load import next_offsets
 from tests.support.messages import message
 from tests.support.processes import wait_until
 from tests.support.recount import recount, served
+from tests.support.stored_rows import a_store
 
 NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=5)
 MANY = 20
@@ -72,12 +72,6 @@ def in_no_order(rng: random.Random, name: str, count: int, day: int = 0) -> Rows
 def in_order(rng: random.Random, name: str, count: int) -> Rows:
     """Rows of a few keys."""
     return Rows.of([line(rng, f"{name}{number}", number // 100) for number in range(count)])
-
-
-@contextmanager
-def a_store(shard: int = 1) -> Iterator[Store]:
-    with closing(connect(STREAM)) as connection:
-        yield Store(connection, shard)
 
 
 def add(store: Store, *pieces: Rows) -> None:

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from lambda_app.host import logs
 from lambda_app.host.logs import LineFormatter, journal_fields
 
 FORMATTER = LineFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -66,3 +67,14 @@ def test_journal_gets_text_that_can_be_sent(name):
 
     assert all(text.encode() for text in journal_fields(item).values())
     assert journal_fields(item)["FILE"] == name.replace("\udcff", r"\udcff")
+
+
+def test_journal_gets_priority_and_fields() -> None:
+    record = logging.makeLogRecord(
+        {"levelno": logging.WARNING, "name": "lambda_app.x", "msg": "gap at %s", "args": (5,), "partition": 3}
+    )
+
+    fields = logs.journal_fields(record)
+
+    assert (fields["MESSAGE"], fields["PRIORITY"], fields["PARTITION"]) == ("gap at 5", "4", "3")
+    assert "ARGS" not in fields

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -12,25 +11,7 @@ from lambda_app.errors import BrokerUnavailable, RecordRefused
 from lambda_app.settings import Settings
 from lambda_app.stream import producer
 from lambda_app.stream.producer import PAUSE_SECONDS, Producer
-
-
-class FakeClock:
-    """Moves only when someone sleeps."""
-
-    def __init__(self) -> None:
-        self.seconds = 100.0
-        self.at: dict[float, Callable[[], object]] = {}
-
-    def now(self) -> datetime:
-        return datetime(2026, 11, 24, tzinfo=UTC) + timedelta(seconds=self.seconds)
-
-    def monotonic(self) -> float:
-        return self.seconds
-
-    def sleep(self, seconds: float) -> None:
-        self.seconds += seconds
-        for moment in [each for each in self.at if each <= self.seconds]:
-            self.at.pop(moment)()
+from tests.support.clock import MovedClock
 
 
 @dataclass
@@ -73,8 +54,8 @@ class FakeKafka:
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
+def clock() -> MovedClock:
+    return MovedClock()
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ import os
 import signal
 import socket
 import time
-from datetime import UTC, datetime
 
 import pytest
 
@@ -16,22 +15,7 @@ from lambda_app.settings import Settings
 from lambda_app.stream import supervisor
 from lambda_app.stream.supervisor import Supervisor
 from lambda_app.stream.worker import Progress
-
-
-class MovedClock:
-    """A clock that a test moves."""
-
-    def __init__(self) -> None:
-        self.seconds = 100.0
-
-    def now(self) -> datetime:
-        return datetime(2026, 6, 15, tzinfo=UTC)
-
-    def monotonic(self) -> float:
-        return self.seconds
-
-    def sleep(self, seconds: float) -> None:
-        self.seconds += seconds
+from tests.support.clock import MovedClock
 
 
 @pytest.fixture
