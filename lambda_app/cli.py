@@ -20,10 +20,10 @@ logger = logging.getLogger(__name__)
 COMMANDS = {
     "batch": "Register and run the nightly CSV jobs.",
     "consume": "Store the topic's messages in PostgreSQL.",
-    "dead-letters": "Show, retry or discard what was not valid.",
+    "dead-letters": "Show, retry or discard messages and lines that were not valid.",
     "db": "Migrate and maintain the database.",
     "produce": "Send generated transactions to the topic.",
-    "recompute": "Make the aggregates of days anew.",
+    "recompute": "Count the aggregates of days again.",
     "status": "Show whether the platform is healthy.",
     "verify": "Audit what is stored against Kafka, itself and the files.",
 }
@@ -94,7 +94,7 @@ def app(
 def main() -> None:
     """Runs the command; ends the process."""
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # Names in other scripts than the locale's.
+        # The locale may lack characters of names that are printed.
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         app(standalone_mode=True)
@@ -102,6 +102,6 @@ def main() -> None:
         logger.error("%s", error)  # noqa: TRY400 - one clear line, no traceback
         sys.exit(error.exit_status)
     except Exception:
-        # By the log, so that a traceback on a terminal is made visible and one in the journal is a single entry.
+        # The log makes control characters visible on a terminal, and keeps a traceback one entry in the journal.
         logger.exception("Ended by an unexpected error")
         sys.exit(1)

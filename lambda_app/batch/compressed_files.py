@@ -11,7 +11,8 @@ from typing import BinaryIO, cast
 from lambda_app.core.csv.lines import BinaryFile
 from lambda_app.errors import InvalidFile
 
-# Rows of one shape shrink to a fiftieth. A bomb unpacks to more than this many times its size, and is not small.
+# Rows of one shape compress to a fiftieth. A file that unpacks to more than this many times its size, and to more than
+# SMALL_BYTES, counts as a bomb.
 MAX_RATIO = 200
 SMALL_BYTES = 64 * 1024 * 1024
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 def make_directory(directory: Path) -> None:
-    """Makes a directory, as its parent's owner would."""
+    """Creates a directory; it gets the owner of its parent."""
     if directory.is_dir():
         return
     directory.mkdir(mode=0o750, parents=True, exist_ok=True)
@@ -16,7 +16,7 @@ def make_directory(directory: Path) -> None:
 
 
 def sync_directory(directory: Path) -> None:
-    """Puts what was renamed in a directory on the disk."""
+    """Writes the entries of a directory to the disk, so that a rename survives a power cut."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

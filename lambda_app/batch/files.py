@@ -21,7 +21,8 @@ from lambda_app.layers.day_tables import DayTables
 from lambda_app.layers.dead_letters import record_dead_letters
 from lambda_app.layers.store import Store
 
-# Rows are no garbage while they wait, and hold no cycles: Python need not look for any that often.
+# Objects between two garbage collections. Rows that wait are still in use and form no cycles, so collections find
+# nothing.
 GC_THRESHOLD = 100_000
 
 

@@ -18,9 +18,9 @@ CONSUMER = "lambda-consumer"
 
 BOOTSTRAP_TIMEOUT_MS = 10_000
 REQUEST_TIMEOUT_MS = 15_000
-# For the partitions of a topic, once connected.
+# How long a connected client may take to learn the partitions of a topic.
 METADATA_TIMEOUT_MS = 5_000
-# A topic made anew is noticed by the broker's refusal at once; this is the belt to those braces.
+# A recreated topic normally shows at once as a broker error. Refreshing the metadata every 30 s is the fallback.
 METADATA_AGE_MS = 30_000
 
 
@@ -73,7 +73,7 @@ def open_client(client: type, config: Settings, user: str, options: Mapping[str,
     arguments: dict[str, Any] = bootstrap | _security(config, user) | dict(options)
     timeout_ms = arguments.pop("bootstrap_timeout_ms")
     with Refusals(config, user) as refusals, translated_errors(config):
-        # What is refused is refused soon; the rest of the time is for a broker that is away.
+        # A refusal comes soon, so a fifth of the time is enough to see one; the rest is for a broker that is away.
         for share_ms in (timeout_ms // 5, timeout_ms - timeout_ms // 5):
             try:
                 return client(bootstrap_timeout_ms=share_ms, **arguments)

@@ -22,10 +22,10 @@ from kafka.record.util import decode_varint
 from lambda_app import settings
 from lambda_app.core.stream.run import Run
 
-# The variable-length numbers: a byte below this is the last of its number.
+# In variable-length numbers, a byte below this is the last of its number.
 _CONTINUED = 128
-# Read from a socket at once. With less, such as kafka-python's 4 KiB, a dozen messages are a system call and a change
-# of threads; with more, each answer of Kafka takes more memory for a moment.
+# Bytes read from a socket at once. With fewer, such as kafka-python's 4 KiB, each dozen messages cost a system call and
+# a change of threads; with more, each answer of Kafka takes more memory for a moment.
 _RECEIVE_BYTES = settings.FETCH_PARTITION_BYTES
 
 
@@ -42,7 +42,8 @@ class Transport(KafkaTCPTransport):  # type: ignore[misc]
             data = self._sock.recv(_RECEIVE_BYTES)
         except OSError:
             data = b""
-        # What an end, an error or nothing to read means, the base class says: it meets the same.
+        # The end of the connection, errors and empty sockets are left to the base class, which tries again and meets
+        # the same.
         return (data, None) if data else super()._sock_recv()
 
 
@@ -68,7 +69,7 @@ def _append_run(
 class _PartitionRuns(Fetcher.PartitionRecords):  # type: ignore[misc]
     """What a fetch brought of one partition. As the base class, by the batch."""
 
-    # Of the last run, unpacked.
+    # Size of the last run, decompressed.
     run_bytes = 0
 
     def _maybe_skip_record(self, _: Run) -> bool:
@@ -82,7 +83,8 @@ class _PartitionRuns(Fetcher.PartitionRecords):  # type: ignore[misc]
                 records = list(batch)
                 run = run_of_records(tp.partition, records, None) if records else None
             else:
-                # Of hidden ones too: a position behind them with the epoch before would look like a log that was cut.
+                # Hidden batches set the epoch too: a position behind one, with the epoch before it, would look like a
+                # log that was cut off.
                 self.leader_epoch = batch.leader_epoch
                 run = None if self._is_hidden(batch) else _run_of_batch(tp.partition, batch)
             run = run and run.starting_at(self.fetch_offset)
@@ -93,7 +95,7 @@ class _PartitionRuns(Fetcher.PartitionRecords):  # type: ignore[misc]
                 self.run_bytes = len(batch._buffer) if batch.magic == 2 else batch.size_in_bytes
                 yield run
             if batch.magic == 2:
-                # Where the log goes on, even when the batch's last records are gone.
+                # The next batch begins here, even when compaction has removed this one's last records.
                 self.next_fetch_offset = max(self.next_fetch_offset, batch.next_offset)
         self.drain()
 
@@ -111,10 +113,11 @@ class _PartitionRuns(Fetcher.PartitionRecords):  # type: ignore[misc]
 def _run_of_batch(partition: int, batch: DefaultRecordBatch) -> Run | None:
     count = batch.records_count
     if batch.last_offset_delta != count - 1:
-        # Compaction took some: their offsets are in each record.
+        # Compaction removed some records, so the offsets must be taken from each record.
         records = list(batch)
         return run_of_records(partition, records, batch.leader_epoch) if records else None
-    iter(batch)  # Decompresses.
+    # Decompresses the batch.
+    iter(batch)
     try:
         keys, values, time_delta = read_records(bytes(batch._buffer), batch._pos, count)
     except (IndexError, ValueError) as error:
@@ -148,7 +151,7 @@ def read_records(data: bytes, position: int, count: int) -> tuple[list[bytes | N
     values: list[bytes | None] = []
     end = start = position
     for _ in range(count):
-        # Numbers of one and two bytes are worked out here: a call for each would take as long as all the rest.
+        # Numbers of one and two bytes are decoded inline: a call for each would double the time.
         first = data[end]
         if first < _CONTINUED:
             start = end + 1
@@ -186,7 +189,7 @@ def read_records(data: bytes, position: int, count: int) -> tuple[list[bytes | N
         else:
             values.append(data[position : position + length])
             position += length
-        # Headers, which nobody reads, take up the rest.
+        # The rest of the record is headers, which nobody reads.
         if position >= end:
             raise ValueError("a record is longer than it says")
     if end != len(data):

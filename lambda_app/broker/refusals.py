@@ -77,7 +77,7 @@ def _hear_last_words(transport: Any) -> None:
 
     def receive_before_the_end(self: Any) -> tuple[bytes, Exception | None]:
         data, error = receive(self)
-        # The end comes again at the next call, alone.
+        # The next call reports the end of the connection again, without data.
         return data, None if data else error
 
     transport._sock_recv = receive_before_the_end

@@ -21,7 +21,7 @@ from lambda_app.broker.client import METADATA_TIMEOUT_MS, PRODUCER, open_client,
 from lambda_app.errors import AccessRefused, RecordRefused
 from lambda_app.settings import Settings
 
-# A record waits for Kafka however long it is away.
+# The client's timeout for a record: records wait for Kafka however long it is away.
 NEVER_MS = 10 * 365 * 24 * 3600 * 1000
 REMEMBERED_KEYS = 100_000
 
@@ -54,7 +54,7 @@ class Outlet:
         self._topic = config.kafka_topic
         self._hashes: dict[bytes, int] = {}
         self._on_their_way: deque[tuple[ProducerBatch, list[Record]]] = deque()
-        # The batch of each partition that took the last record.
+        # Each partition's batch that took the last record.
         self._open: dict[int, tuple[ProducerBatch, list[Record]]] = {}
         self._outstanding = 0
         self._client = open_client(
@@ -71,7 +71,7 @@ class Outlet:
                 "delivery_timeout_ms": NEVER_MS,
             },
         )
-        # A batch that is too large would be split into others, whose fate is not told to us.
+        # The client must not split a batch that is too large: it would not tell us the fate of the parts.
         self._client._sender._can_split = _never
         try:
             self._partitions()
@@ -107,7 +107,7 @@ class Outlet:
             if exception_of is None:
                 acknowledged += len(records)
             elif acknowledged or refused:
-                # One thing at a time: what is said now must not be lost when the next batch raises.
+                # Return what is settled so far: it would be lost if the next batch raised.
                 break
             else:
                 refused = [(record, self._refusal(exception_of(place))) for place, record in enumerate(records)]
@@ -155,7 +155,7 @@ class Outlet:
             if not waiting or waiting[-1] is not batch:
                 batch = None
             for record in records:
-                # None: the batch is full, or the client has closed it.
+                # append returns None when the batch is full, or the client has closed it.
                 if batch is None or batch.records.append(milliseconds, *record) is None:
                     batch, contents = self._new_batch(accumulator, topic_partition), []
                     batch.records.append(milliseconds, *record)

@@ -20,8 +20,8 @@ from lambda_app.settings import Settings
 logger = logging.getLogger(__name__)
 
 
-# How long Kafka holds back a fetch. In silence the first record ends the wait; while records flow it gathers some, so
-# that a quiet stream is read a few times a second and not record by record. A backlog never waits.
+# How long Kafka holds back a fetch. In silence the first record ends the wait; while records flow Kafka gathers
+# several, so that a quiet stream is read a few times a second and not record by record. A backlog never waits.
 _FETCH_OF_SILENCE = {"fetch_min_bytes": 1, "fetch_max_wait_ms": int(settings.FETCH_SILENCE_SECONDS * 1000)}
 _FETCH_OF_FLOW = {
     "fetch_min_bytes": settings.FETCH_FLOW_BYTES,
@@ -58,7 +58,7 @@ class Subscription:
                 "session_timeout_ms": int(settings.KAFKA_SESSION_SECONDS * 1000),
                 "heartbeat_interval_ms": int(settings.KAFKA_HEARTBEAT_SECONDS * 1000),
                 "enable_auto_commit": False,
-                # Never jump silently: an offset out of range is ours to judge.
+                # The client must not choose another offset when ours is out of range: core/stream/offsets.py decides.
                 "auto_offset_reset": "none",
                 "partition_assignment_strategy": [CooperativeStickyAssignor],
                 "max_partition_fetch_bytes": settings.FETCH_PARTITION_BYTES,
@@ -80,13 +80,13 @@ class Subscription:
         """What comes next in the started partitions. Whole batches may be more than `max_records`."""
         if self._consumer._coordinator.rejoining:
             # kafka-python 3.0.12 forgets a join that outlasts a poll when new metadata was its cause: it would neither
-            # finish it nor send heartbeats again, and go on reading what the group has given to others. One that ends
-            # between two polls it begins again: better to be there.
+            # finish it nor send heartbeats again, and go on reading what the group has given to others. So ask for the
+            # join again, and poll long enough for it to end: a join that ends between two polls begins again.
             self._consumer._coordinator.request_rejoin()
             timeout_seconds = max(timeout_seconds, settings.KAFKA_HEARTBEAT_SECONDS)
         with translated_errors(self._config):
             read = self._consumer.poll(timeout_ms=max(0, int(timeout_seconds * 1000)), max_records=max_records)
-        # kafka-python 3.0.12 looks at these with each fetch that it sends.
+        # kafka-python 3.0.12 reads these settings again for each fetch.
         self._consumer._fetcher.config.update(_FETCH_OF_FLOW if read else _FETCH_OF_SILENCE)
         if self._config.kafka_api == "batches":
             return [run for runs in read.values() for run in runs]
@@ -120,7 +120,7 @@ class Subscription:
         self._consumer.pause(*map(self._tp, assigned))
 
     def topic_id(self) -> UUID | None:
-        """The identity of the topic as the client knows it now: another one means it was made anew."""
+        """The identity of the topic as the client knows it now: another one means that it was recreated."""
         return topic_id_of(self._consumer, self._config)
 
     def log_bounds(self, partitions: Iterable[int]) -> dict[int, tuple[int, int]]:
@@ -151,7 +151,8 @@ class Subscription:
     def close(self, is_leaving: bool = False) -> None:
         """Disconnects; `is_leaving`: the others take our partitions at once, not after the session timeout."""
         if is_leaving:
-            # A member with a name of its own would not say that it goes. KIP-1092 lets Java's choose.
+            # A static member of kafka-python leaves without telling the group; one without a name tells it. (KIP-1092
+            # lets Java's client choose.)
             self._consumer._coordinator.config["group_instance_id"] = None
         try:
             self._consumer.close(autocommit=False, timeout_ms=2000)
@@ -172,7 +173,7 @@ class _Parking(ConsumerRebalanceListener):  # type: ignore[misc]
     def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         for tp in assigned:
             self._parked.add(tp.partition)
-            # A position, whichever, keeps the client from asking Kafka for one.
+            # Any position will do: with one the client does not ask Kafka for a committed offset.
             self._consumer.seek(tp, 0)
             self._consumer.pause(tp)
 

@@ -49,12 +49,12 @@ def status(as_json: bool) -> None:
 @click.option(
     "--retention-days",
     type=click.IntRange(min=1),
-    help="Drop the transactions of days more than so many days before today; all are kept without it.",
+    help="How many days before today are kept; transactions of older ones are dropped. Without it all are kept.",
 )
 def maintain(retention_days: int | None) -> None:
-    """Make the partitions of today and tomorrow, index and count closed days, drop those past retention.
+    """Create the tables of today and tomorrow, index and count closed days, drop those past retention.
 
-    Runs every night and may be run at any time: it does what is missing.
+    Runs every night and may be run at any time: it does only what is missing.
     """
     maintenance.maintain(retention_days, SystemClock())
 

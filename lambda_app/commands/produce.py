@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 @click.option(
     "--rate", type=click.FloatRange(min=0), default=settings.PRODUCE_RATE, help="Records a second; 0: no limit."
 )
-@click.option("--count", type=click.IntRange(min=0), help="End after so many records.  [default: never]")
+@click.option("--count", type=click.IntRange(min=0), help="End after this many records.  [default: never]")
 @click.option(
     "--compression",
     type=click.Choice(["none", "gzip", "snappy", "lz4", "zstd"]),
@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 def produce(config: Settings, rate: float, count: int | None, compression: str) -> None:
     """Send generated transactions to the topic, until SIGTERM or for --count records.
 
-    SIGTERM: no new records, those on their way are waited for.
+    On SIGTERM it sends no new records, and waits for the acknowledgements of those it sent.
     """
     producer = Producer(config, rate, count, SystemClock(), compression)
 

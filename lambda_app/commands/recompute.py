@@ -1,4 +1,4 @@
-"""`lambda-app recompute`: the batch layer of any day, made anew."""
+"""`lambda-app recompute`: the batch layer of any day, counted again."""
 
 from contextlib import closing
 from datetime import date, datetime
@@ -15,7 +15,7 @@ from lambda_app.layers.recompute import all_days, dirty_days, recompute_days
 @click.option("--day", type=click.DateTime(["%Y-%m-%d"]), multiple=True, help="This day; may be given more than once.")
 @click.option("--all", "all_days", is_flag=True, help="Every day that may have transactions, oldest first.")
 def recompute(day: tuple[datetime, ...], all_days: bool) -> None:
-    """Make the aggregates of days anew from their transactions, while the stream goes on.
+    """Count the aggregates of days again from their transactions, while the stream goes on.
 
     Without an option: the closed days that have changed since their last recompute, as every night.
     """

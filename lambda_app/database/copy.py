@@ -24,7 +24,7 @@ def copy_parts(connection: Connection, table: str, columns: Sequence[str], parts
         try:
             cursor.copy_expert(f"COPY {table} ({', '.join(columns)}) FROM STDIN", file)
         except psycopg2.Error:
-            # PostgreSQL only knows that the client gave up.
+            # PostgreSQL's error says only that the client gave up; the iterator's own says why.
             if file.error:
                 raise file.error from None
             raise

@@ -19,7 +19,7 @@ _KINDS = {
 def hash_file(path: Path) -> tuple[bytes, int]:
     """The SHA-256 of a regular file, and its size. Raises OSError with the reason when it cannot be read."""
     _require_file(path.lstat())
-    # No link: who writes here must not make us read elsewhere. Not blocking: it may have become a pipe since.
+    # O_NOFOLLOW: a link could make us read a file elsewhere. O_NONBLOCK: the file may have become a pipe since.
     with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
         _require_file(os.fstat(file.fileno()))
         content_hash = hashlib.file_digest(file, "sha256").digest()

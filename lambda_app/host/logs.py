@@ -11,7 +11,7 @@ from types import TracebackType
 
 from lambda_app.core.visible import visible
 
-# For what must reach a person: `journalctl -t lambda-alert` shows these lines beside those of failed units.
+# The level of messages that must reach a person: `journalctl -t lambda-alert` shows them beside those of failed units.
 ALERT = 60
 _PRIORITIES = {ALERT: 1, logging.CRITICAL: 2, logging.ERROR: 3, logging.WARNING: 4, logging.INFO: 6, logging.DEBUG: 7}
 _ExceptionInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
@@ -46,7 +46,7 @@ def journal_fields(record: logging.LogRecord) -> dict[str, str]:
     for name, value in vars(record).items():
         if name not in _STANDARD_FIELDS and name.isidentifier() and not name.startswith("_"):
             fields[name.upper()] = str(value)
-    # A byte of a file's name that is not UTF-8 cannot be sent.
+    # The journal takes UTF-8 alone; a file's name may hold other bytes.
     return {name: text.encode(errors="backslashreplace").decode() for name, text in fields.items()}
 
 
@@ -75,12 +75,12 @@ def configure(verbose: bool = False) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.DEBUG if verbose else logging.INFO)
-    # Says each lost connection many times; our own lines say it once.
+    # kafka-python logs each lost connection many times; our own lines tell it once.
     logging.getLogger("kafka").setLevel(logging.DEBUG if verbose else logging.CRITICAL)
     logging.getLogger("yoyo").setLevel(logging.WARNING)
 
 
 def _stderr_is_the_journal() -> bool:
-    # The variable alone is inherited by children whose output goes elsewhere.
+    # JOURNAL_STREAM alone does not tell: children whose output goes elsewhere inherit it.
     stderr = os.fstat(2)
     return os.environ.get("JOURNAL_STREAM") == f"{stderr.st_dev}:{stderr.st_ino}"

@@ -6,22 +6,22 @@ from cysystemd.daemon import Notification, notify
 
 
 def ready() -> None:
-    """The unit becomes active."""
+    """Tells systemd that the unit works: it becomes active."""
     _send(Notification.READY)
 
 
 def status(text: str) -> None:
-    """The line that `systemctl status` shows."""
+    """Sets the line that `systemctl status` shows."""
     _send(Notification.STATUS, text.replace("\n", " "))
 
 
 def watchdog() -> None:
-    """We are alive: due again within `watchdog_seconds`."""
+    """Tells systemd that the program is alive: due again within `watchdog_seconds`."""
     _send(Notification.WATCHDOG)
 
 
 def stopping() -> None:
-    """The unit is on its way down."""
+    """Tells systemd that the unit is stopping."""
     _send(Notification.STOPPING)
 
 

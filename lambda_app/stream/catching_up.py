@@ -16,14 +16,14 @@ class CatchingUp:
     """Recomputes the days that lack aggregates, once for each time that it is due."""
 
     def __init__(self, clock: Clock) -> None:
-        """Due once in any case: somebody may have stopped before it was done."""
+        """Due once after the start: a worker may have stopped before its days were recomputed."""
         self._clock = clock
         self._thread: threading.Thread | None = None
         self._due_at: float | None = None
         self.put_off()
 
     def put_off(self) -> None:
-        """It is due some time from now: other workers may still be busy."""
+        """Makes it due some time from now: other workers may still be busy."""
         self._due_at = self._clock.monotonic() + settings.CATCH_UP_AFTER_SECONDS
 
     def is_due(self) -> bool:
@@ -35,7 +35,7 @@ class CatchingUp:
         if self._thread and self._thread.is_alive():
             return
         self._due_at = None
-        # A worker that stops does not wait for it: PostgreSQL rolls back what it left.
+        # A daemon thread: a worker that stops does not wait for it, and PostgreSQL rolls back an unfinished recompute.
         self._thread = threading.Thread(target=self._run, name="catching-up", daemon=True)
         self._thread.start()
 
@@ -43,5 +43,5 @@ class CatchingUp:
         try:
             recompute_uncounted(self._clock, STREAM)
         except LambdaError as error:
-            # Readers count for themselves; the next time it is due, or the night, works it out.
+            # No harm: the views count these rows themselves until the next catching up, or the night, recomputes them.
             logger.warning("Aggregates are not worked out yet: %s", error)

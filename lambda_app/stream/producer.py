@@ -26,11 +26,11 @@ from lambda_app.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-# Between two looks at acknowledgements and signals.
+# The most records between two looks at acknowledgements and signals.
 RECORDS_PER_TURN = 500
-# Records that are due are sent together, ten times a second: a record alone costs as much as ten.
+# At a steady rate records are sent together, ten times a second: sent alone a record costs as much as ten.
 PAUSE_SECONDS = 0.1
-# At full speed, when no more may be on their way: Kafka must not run dry meanwhile.
+# The pause at full speed when no more records may be on their way: short enough that Kafka always has some.
 FULL_SPEED_PAUSE_SECONDS = 0.02
 
 
@@ -64,10 +64,10 @@ class Producer:
         )
         self._stop_deadline: float | None = None
         self._outlet: Outlet | None = None
-        # To be sent, for the first time or again.
+        # Records to be sent, for the first time or again.
         self._waiting: deque[Record] = deque()
-        # Refused by Kafka, perhaps for what others did: the client fails everything on its way along with a bad record.
-        # Each is sent again alone.
+        # Records that Kafka refused, perhaps because of another: the client fails everything on its way along with a
+        # bad record. Each is sent again alone.
         self._suspects: deque[Record] = deque()
         self._on_trial: Record | None = None
         self._silent_since = 0.0

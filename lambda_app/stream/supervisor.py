@@ -28,7 +28,8 @@ logger = logging.getLogger(__name__)
 
 _FORK = multiprocessing.get_context("fork")
 _PR_SET_PDEATHSIG = 1
-# mallopt: memory that was freed stays with the process, up to so much, instead of being asked for again each time.
+# Parameters of mallopt: freed memory up to these sizes stays with the process, instead of being asked for with each
+# chunk.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _KEPT_BYTES, _LARGEST_KEPT_BYTES = 128 * 1024 * 1024, 32 * 1024 * 1024
 _SIGNALS = {signal.SIGTERM, signal.SIGINT}
@@ -43,7 +44,7 @@ class _Slot:
     process: BaseProcess | None = None
     pipe: Connection | None = None
     progress: Progress = field(default_factory=Progress)
-    # Totals of the processes that came before.
+    # Rows stored by earlier processes of this slot.
     stored_before: int = 0
     heard_at: float = 0.0
     start_at: float = 0.0
@@ -97,7 +98,7 @@ class Supervisor:
         receiver, sender = _FORK.Pipe(duplex=False)
         name = f"{self._member}-{slot.number}"
         process = _FORK.Process(target=_run_worker, args=(self._config, name, sender, os.getpid()))
-        # A signal that comes before the child has its own handlers waits until it has.
+        # Signals are blocked until the child has its own handlers, so that none is lost in between.
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         process.start()
         slot.process, slot.pipe = process, receiver
@@ -150,7 +151,7 @@ class Supervisor:
             notify.watchdog()
 
     def _all_alive(self, now: float) -> bool:
-        # A slot between two processes is ours to fill: that is no hang.
+        # A slot without a process waits for its restart; that does not count as a hang.
         return all(
             slot.process is None or now - slot.heard_at < settings.HEARTBEAT_TIMEOUT_SECONDS for slot in self._slots
         )
@@ -195,7 +196,7 @@ def _run_worker(config: Settings, name: str, pipe: Connection, parent: int) -> N
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
     if os.getppid() != parent:
-        # The supervisor died before the line above could tell the kernel.
+        # The supervisor died before prctl could make its death end this process.
         sys.exit(1)
     worker = Worker(config, name, SystemClock(), pipe.send, lambda: bool(stopped))
     _give_errors_to(pipe.send, worker.run)
@@ -205,7 +206,7 @@ def _give_errors_to(send: Callable[[object], None], run: Callable[[], None]) -> 
     try:
         run()
     except (AccessRefused, InvalidConfiguration) as error:
-        # Trying again cannot help: the supervisor ends, saying this once.
+        # Trying again cannot help: the supervisor logs this error once and ends.
         send(error)
     except LambdaError as error:
         logger.error("%s", error)  # noqa: TRY400 - one clear line

@@ -24,7 +24,7 @@ from lambda_app.stream.writer import Writer
 logger = logging.getLogger(__name__)
 
 _NAP_SECONDS = 0.1
-# Between two looks at a writer that is busy while a chunk waits for it.
+# Pause between two looks at a busy writer while a chunk waits for it.
 _PAUSE_SECONDS = 0.01
 
 
@@ -92,7 +92,7 @@ class Worker:
         if now >= self._retry_at:
             self._attempt(self._work)
         elif self._subscription:
-            # Parked, yet polling: the group must not think that we are gone.
+            # Polls with all partitions parked, so that the group keeps this worker as a member.
             self._attempt(self._poll_parked)
         else:
             self._clock.sleep(min(_NAP_SECONDS, self._retry_at - now))
@@ -133,7 +133,7 @@ class Worker:
             return True
         if writer.is_busy or not len(self._chunk):
             return False
-        # In a backlog a full chunk is soon together.
+        # In a backlog the chunk will be full soon, so it is filled first.
         return not self._is_in_backlog(subscription)
 
     def _catch_up(self, subscription: Subscription) -> None:
@@ -146,7 +146,8 @@ class Worker:
         return subscription.lag(self._holdings.read) >= settings.CHUNK_RECORDS
 
     def _read_more(self, subscription: Subscription) -> None:
-        # With a chunk in hand we wait for the writer, without a partition for the group, else for records.
+        # What the poll waits for decides how long: with a chunk, the writer; without a partition, the group; else
+        # records.
         idle_seconds = settings.STATUS_SECONDS if self._holdings else _NAP_SECONDS
         timeout_seconds = _PAUSE_SECONDS if len(self._chunk) else idle_seconds
         runs = subscription.poll(timeout_seconds, max(1, settings.CHUNK_RECORDS - len(self._chunk)))
@@ -164,7 +165,8 @@ class Worker:
         fresh = subscription.parked()
         lost = self._holdings.lost(subscription.assigned() - fresh)
         if lost:
-            # Its next owner goes on behind what we hold of it, if we are quick; else we cannot commit.
+            # If we store our chunk in time, the next owner goes on behind it; if not, our commit fails and it reads
+            # again.
             self._store_all()
             self._holdings.give_up(lost)
         if fresh:
@@ -216,7 +218,7 @@ class Worker:
                 self._catching_up.put_off()
             self._backoff.reset()
         elif timeout_seconds and writer.is_busy:
-            # PostgreSQL takes its time: that is no hang of ours.
+            # PostgreSQL is slow; reporting shows that this worker does not hang.
             self._progress.waiting_for = "PostgreSQL does not answer"
             self._say(self._clock.monotonic())
 
@@ -237,7 +239,7 @@ class Worker:
         self._chunk = Chunk()
 
     def _abandon_write(self, writer: Writer) -> None:
-        """Whatever becomes of it, the database will tell: only that it is over matters."""
+        """Waits until the write is over; whether it succeeded is read from the database later."""
         try:
             self._await_result(writer)
         except (DatabaseUnavailable, PartitionLost) as error:

@@ -17,11 +17,11 @@ from lambda_app.layers.store import Store
 from lambda_app.stream import positions
 
 SERVER_SETTINGS = {
-    # A worker that is stopped in the middle of a chunk must not keep its rows locked for the next ...
+    # A worker that is frozen in the middle of a chunk must not keep its rows locked for the next owner ...
     "idle_in_transaction_session_timeout": f"{settings.FROZEN_SECONDS}s",
-    # ... nor wait for one that does without end.
+    # ... nor wait forever for another one's locks.
     "lock_timeout": f"{2 * settings.FROZEN_SECONDS}s",
-    # Nor keep them when its host is gone.
+    # The server ends the session within 25 s when the worker's host is gone.
     "tcp_keepalives_idle": "10",
     "tcp_keepalives_interval": "5",
     "tcp_keepalives_count": "3",
@@ -32,12 +32,12 @@ SERVER_SETTINGS = {
 class Stored:
     """What became of a chunk."""
 
-    # Where each of its partitions stands now.
+    # The new position of each partition in the chunk.
     next_offsets: Mapping[int, int]
     stored: int
     duplicate: int
     dead_letters: int
-    # Whether it left aggregates to be worked out.
+    # Whether aggregates were put off, to be recomputed later.
     has_put_off: bool = False
 
 
@@ -57,7 +57,7 @@ class Writer:
         self._topic = topic
         self._store = Store(self.connection, shard)
         self._day_tables = DayTables(self.connection, self._store.days)
-        # Chunks left for which a repetition or a conflict is expected: they do not try the fast path.
+        # How many of the next chunks skip the fast path, because a duplicate or a conflict is expected.
         self._cautious_chunks = 0
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="writer")
         self._in_flight: Future[Stored] | None = None

@@ -29,7 +29,7 @@ PLACES = ["away", "running", "asleep"]
 
 CUT = "the log was cut off below our offset {}"
 FILLED = "the log was cut off and filled again: the record before our offset {} is another"
-MADE_ANEW = "the topic was deleted and made anew"
+RECREATED = "the topic was deleted and recreated"
 REMOVED = "removed by retention before it was read"
 
 Gap = tuple[object, object, object, object]
@@ -161,7 +161,7 @@ def test_consumer_reads_a_log_again_that_was_cut_off(drill: Drill, place: str) -
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_consumer_follows_a_topic_made_anew(drill: Drill, place: str) -> None:
+def test_consumer_follows_a_recreated_topic(drill: Drill, place: str) -> None:
     drill.fill({0: COUNT, 1: COUNT, 2: COUNT})
 
     with drill.consumer_is(place):
@@ -170,13 +170,13 @@ def test_consumer_follows_a_topic_made_anew(drill: Drill, place: str) -> None:
         # Beyond our offset, below it, not at all.
         drill.fill({0: COUNT + 1000, 1: COUNT // 3})
 
-    gaps: list[Gap] = [(partition, COUNT, None, MADE_ANEW) for partition in range(3)] + [(3, 0, None, MADE_ANEW)]
+    gaps: list[Gap] = [(partition, COUNT, None, RECREATED) for partition in range(3)] + [(3, 0, None, RECREATED)]
     if place != "away":
         # A fetch names its topic by name only: one that Kafka held back meanwhile is answered from the new topic. What
         # it gave is read a second time, from the beginning.
         first = int(str(drill.gaps(at_least=4)[0][1]))
         assert COUNT <= first <= COUNT + 1000
-        gaps[0] = (0, first, None, MADE_ANEW)
+        gaps[0] = (0, first, None, RECREATED)
     drill.audit(gaps)
 
 

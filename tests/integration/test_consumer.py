@@ -143,7 +143,7 @@ def test_consumer_follows_a_new_topic_of_the_same_name_and_says_so(
 
     wait_until(lambda: database.count("transactions") == 250, 60, "the messages of the new topic")
     gap = "SELECT from_offset, to_offset, reason FROM lambda.stream_gaps WHERE partition = 0"
-    assert database.query(gap) == [(100, None, "the topic was deleted and made anew")]
+    assert database.query(gap) == [(100, None, "the topic was deleted and recreated")]
 
 
 def test_consumer_records_what_retention_removed(database: Database, kafka: KafkaServer, topic: str) -> None:

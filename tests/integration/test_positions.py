@@ -113,7 +113,7 @@ def test_gap_is_recorded_with_its_offsets(
     gaps = database.query("SELECT topic_id, from_offset, to_offset, reason FROM lambda.stream_gaps ORDER BY id")
     assert gaps == [
         (str(ID), 5, 8, "removed by retention before it was read"),
-        (str(ID), 8, None, "the topic was deleted and made anew"),
+        (str(ID), 8, None, "the topic was deleted and recreated"),
         (str(OTHER_ID), 0, 2, "removed by retention before it was read"),
     ]
     assert database.value("SELECT gap_count FROM lambda.stream_offsets") == 5
@@ -124,7 +124,7 @@ def test_take_over_counts_how_far_it_moves_back(database: Database, connection: 
     commit_take_over(connection, {0: (4, 10)})
     commit_advance(connection, move(0, 4, 10, stored=6))
 
-    # The log was cut off; then the topic was made anew, and begins later.
+    # The log was cut off; then the topic was recreated, and begins later.
     assert commit_take_over(connection, {0: (5, 8)}) == {0: 5}
     commit_advance(connection, move(0, 5, 8, stored=3))
     assert commit_take_over(connection, {0: (2, 6)}, topic_id=OTHER_ID) == {0: 2}

@@ -1,13 +1,14 @@
-"""What lies in the inbox and nobody takes: facts in, reasons out."""
+"""Entries of the inbox that are not taken: facts in, reasons out."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from lambda_app.core.batch.inbox_names import is_hidden, is_input
 
-# People upload under another name and rename.
+# An entry that was written to within this time may be an upload that is renamed at its end.
 RENAME_SECONDS = 60.0
-# The planner comes within seconds, and again each minute when it fails.
+# Input that lies in the inbox for longer is a reason for concern: the planner comes within seconds, and after a failure
+# each minute.
 TAKEN_SECONDS = 600.0
 SHOWN_NAMES = 3
 
@@ -18,9 +19,9 @@ class InboxEntry:
 
     name: str
     is_file: bool
-    # Since it was last written to.
+    # Time since it was last written to.
     quiet_seconds: float
-    # Since it came here under this name, or was last written to.
+    # Time since it came here under this name, or was last written to.
     here_seconds: float
 
 
@@ -37,7 +38,7 @@ def left_waiting(entries: Iterable[InboxEntry]) -> list[InboxEntry]:
 
 
 def inbox_reasons(entries: Iterable[InboxEntry]) -> Iterator[str]:
-    """Why the inbox is a reason for concern, and what to do; nothing when it is none."""
+    """Each reason for concern about the inbox, with what to do; nothing when all is well."""
     entries = sorted(entries, key=lambda entry: entry.name)
     if others := [entry for entry in not_taken(entries) if not _may_be_renamed(entry)]:
         them = "it" if len(others) == 1 else "them"
@@ -51,7 +52,7 @@ def inbox_reasons(entries: Iterable[InboxEntry]) -> Iterator[str]:
 
 
 def inbox_note(entries: Iterable[InboxEntry]) -> str | None:
-    """What is not taken and no reason for concern yet, since people upload under another name."""
+    """Names the entries that are not taken but may still be renamed, since people upload under another name."""
     others = sorted(filter(_may_be_renamed, not_taken(entries)), key=lambda entry: entry.name)
     return _say_not_taken(others) if others else None
 

@@ -6,7 +6,7 @@ _INPUT = re.compile(r"[^.].*\.csv(\.gz)?", re.IGNORECASE | re.DOTALL)
 
 
 def is_hidden(name: str) -> bool:
-    """Whether the name begins with a dot, as what an upload or a Mac leaves beside a file: nobody looks at it.
+    """Whether the name begins with a dot, as temporary files of uploads and Macs do: such entries are left alone.
 
     >>> is_hidden("._payments.csv"), is_hidden(".payments.csv.part"), is_hidden("a.csv")
     (True, True, False)

@@ -23,7 +23,7 @@ def job_place(status: str, job_id: str, file: str) -> str:
 
 
 def places_before_claim(file: str, predecessors: Sequence[str] = ()) -> tuple[str, ...]:
-    """Where the file of a job may still lie whose planner was killed, or is on its way, between registering and moving.
+    """Where a job's file may lie before it is claimed: the planner may be, or have been killed, between the two steps.
 
     `predecessors` are the jobs whose file has grown into this one.
     """

@@ -26,7 +26,7 @@ class Piece:
     """Some records of a file: each is a row or a rejection."""
 
     rows: Rows = field(default_factory=Rows)
-    # Of each row: the line where its record begins, and its bytes.
+    # For each row the line where its record begins, and the record's bytes.
     lines: list[int] = field(default_factory=list)
     raws: list[bytes] = field(default_factory=list)
     rejected: list[RejectedLine] = field(default_factory=list)
@@ -127,7 +127,7 @@ def _times(event_times: Sequence[str] | None, timestamps: Sequence[str] | None) 
     times = event_times or timestamps or ()
     if event_times and timestamps:
         times = [event_time or timestamp for event_time, timestamp in zip(event_times, timestamps, strict=True)]
-    # A file writes all its times in one way.
+    # A file writes all its times in one way, so the first tells whether they are texts or numbers.
     return times if parse_time_field(times[0]) == times[0] else [parse_time_field(time) for time in times]
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 # Stands for a delimiter between quotes while the text is split at the others.
 _QUOTED_DELIMITER = "\x1f"
-# As csv.field_size_limit: of a shorter text no field is too long for a reader.
+# The CSV reader's limit for a field (csv.field_size_limit): a text up to this length has no field beyond it.
 _LONGEST = 131_072
 
 
@@ -26,7 +26,7 @@ def split_columns(block: bytes, lines: int, width: int, delimiter: str = ",") ->
     quotes = len(parts) - 1
     if quotes:
         quoted = "\n".join(parts[1::2]).replace(delimiter, _QUOTED_DELIMITER).split("\n")
-        # Each quote has its match in the same line.
+        # Quotes must close in the line where they open: else a record has more than one line.
         if quotes % 2 or len(quoted) != quotes // 2:
             return None
         parts[1::2] = quoted
@@ -40,7 +40,7 @@ def _split_plain(text: str, lines: int, width: int, delimiter: str) -> list[list
     step = width - 1
     if len(fields) != lines * step + 1:
         return None
-    # The last field of a line stands with the first of the next.
+    # Split at delimiters alone, the last field of a line stays together with the first of the next.
     edges = fields[::step]
     if False in ["\n" in edge for edge in edges[1:-1]]:
         return None
@@ -50,7 +50,7 @@ def _split_plain(text: str, lines: int, width: int, delimiter: str) -> list[list
 
 def _unquote(columns: list[list[str]], quotes: int, delimiter: str) -> list[list[str]] | None:
     """None when there are quotes that do not enclose a field; they match up within each field."""
-    # The columns that begin with a quote first: as a rule there are no others with quotes.
+    # Columns that begin with a quote come first: usually no others have quotes, and the loop can end.
     for place in sorted(range(len(columns)), key=lambda place: '"' not in columns[place][0]):
         if not quotes:
             break

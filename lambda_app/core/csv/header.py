@@ -11,7 +11,7 @@ OPTIONAL_COLUMNS = ("merchant_category", "location", "card_present", "risk_score
 KNOWN_COLUMNS = frozenset((*REQUIRED_COLUMNS, *TIME_COLUMNS, *OPTIONAL_COLUMNS))
 DELIMITERS = ",;\t|"
 
-# How a file begins that is no text in UTF-8, and what to do about it.
+# First bytes of files that are not CSV in UTF-8, and what to do about each.
 _FOREIGN_STARTS = {
     b"\xff\xfe": "the file is UTF-16: save it as UTF-8",
     b"\xfe\xff": "the file is UTF-16: save it as UTF-8",
@@ -66,7 +66,7 @@ def parse_header(start: bytes) -> Header:
 
 
 def _name(field: str) -> str:
-    # Into a table goes what is UTF-8.
+    # The header is stored in batch_jobs, which takes UTF-8 alone.
     return field.strip().lower().encode("utf-8", "replace").decode()
 
 

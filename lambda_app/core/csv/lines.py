@@ -4,9 +4,9 @@ import re
 from codecs import BOM_UTF8
 from typing import Protocol
 
-# What is made of a block on the way still is in the processor's cache when it is used.
+# Bytes read at once. The intermediate results of a block this size fit into the processor's cache.
 BLOCK_BYTES = 120 * 1024
-# No valid row is longer. A longer line is cut, and so known by being longer than this.
+# A longer line is cut off here and then rejected for its length, since no valid row is that long.
 LONGEST_LINE_BYTES = 1024 * 1024
 
 _LINE_END = re.compile(rb"\r\n?|\n")
@@ -23,7 +23,7 @@ class Lines:
 
     def __init__(self, file: BinaryFile) -> None:
         self._file = file
-        # The start of a line whose end is yet to be read.
+        # The beginning of a line whose end has not been read yet.
         self._rest = file.read(len(BOM_UTF8)).removeprefix(BOM_UTF8)
 
     def read(self) -> bytes:
@@ -34,7 +34,7 @@ class Lines:
         block, self._rest = self._rest, b""
         while more := self._file.read(BLOCK_BYTES):
             block += more
-            # A carriage return at the very end may be half of a CRLF.
+            # A carriage return at the end of the block may be the first half of a CRLF.
             end = max(block.rfind(b"\n"), block.rfind(b"\r", 0, -1)) + 1
             if end:
                 self._rest = block[end:]

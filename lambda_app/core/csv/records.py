@@ -19,7 +19,7 @@ class RejectedLine:
 
 @dataclass
 class Block:
-    """Records that follow each other: the line where each begins, its bytes, its fields; and lines that are no CSV."""
+    """Consecutive records: the line where each begins, its bytes, its fields; and the lines that are not CSV."""
 
     lines: list[int] = field(default_factory=list)
     raws: list[bytes] = field(default_factory=list)
@@ -31,12 +31,12 @@ class Records:
     """Where a file is read: `peek` at whole lines, then `skip` them or `take` their records."""
 
     def __init__(self, file: BinaryFile) -> None:
-        # Known once the header was looked at.
+        # Set by the reader of the header.
         self.delimiter = ","
         self._lines = Lines(file)
         self._peeked = b""
         self._line = 1
-        # While records are taken: lines to come, and those of the record at hand.
+        # While `take` runs: the lines to read next, and the lines of the current record.
         self._coming: deque[bytes] = deque()
         self._taken: list[bytes] = []
 
@@ -57,7 +57,7 @@ class Records:
         A quoted field may hold line breaks. A byte that is not UTF-8 becomes a lone surrogate, which no column accepts.
         """
         self._coming = deque(self.peek().splitlines(keepends=True))
-        # A record that begins there may end in a later block, the next one begins after the limit.
+        # Records that begin before this line are taken; the last of them may end in a later block.
         end = self._line + len(self._coming)
         block = Block()
         reader = self._reader()

@@ -1,7 +1,7 @@
 """What a CSV record means: the header names the columns, in any order, values pass the same rules as a message's.
 
 `timestamp` is another name for `event_time`, unknown columns are ignored, an empty field is an absent one. Blanks
-around a number, a time or a boolean are no part of it.
+around a number, a time or a boolean are ignored.
 """
 
 import csv
@@ -19,9 +19,9 @@ NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?")
 BOOLEAN_TEXTS = {"true": True, "t": True, "yes": True, "1": True, "false": False, "f": False, "no": False, "0": False}
 
 _NUMBERS = ("amount", "risk_score")
-# 12,34 or 1.234,50: what a spreadsheet writes in many countries.
+# Such as 12,34 or 1.234,50, which spreadsheets write in many countries.
 _DECIMAL_COMMA = re.compile(r"[+-]?[0-9.]*,[0-9]*")
-# Milliseconds since 1970.
+# A time of digits alone is milliseconds since 1970.
 _WHOLE_NUMBER = re.compile(r"-?[0-9]{1,30}")
 # How `surrogateescape` decodes a byte that is not UTF-8.
 _FOREIGN_BYTE = re.compile("[\udc80-\udcff]")
@@ -37,7 +37,7 @@ def parse_record(columns: Sequence[str], record: Sequence[str], now: datetime, j
 def parse_raw_record(header: Header, raw: bytes, now: datetime, job_id: str | None) -> Transaction:
     """The transaction in a record's bytes, apart from its file. Raises InvalidMessage."""
     try:
-        # Given as one line: a second record in it is an error, a line break in quotes is none.
+        # The reader gets the bytes as a single line: a line break within quotes is fine, a second record is an error.
         text = raw.decode("utf-8", "surrogateescape")
         record = next(csv.reader([text], delimiter=header.delimiter, strict=True))
     except csv.Error as error:

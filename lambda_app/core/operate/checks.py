@@ -79,7 +79,7 @@ def _against_log(position: Position, log: Log) -> tuple[list[str], list[str]]:
     if bounds is None:
         if is_same:
             return [f"{position}: Kafka has no such partition"], []
-        return [], [f"{position}: not compared with Kafka: the topic was made anew with fewer partitions"]
+        return [], [f"{position}: not compared with Kafka: the topic was recreated with fewer partitions"]
     if not is_same:
         return [f"{position}: read from the topic {position.topic_id}, Kafka's has the id {log.topic_id}"], []
     start, end = bounds
@@ -169,7 +169,7 @@ def _comparison_figures(days: tuple[DayComparison, ...]) -> str:
 def _day_differences(name: str, other: str, day: DayComparison) -> Iterator[str]:
     if day.differing:
         remedy = f"lambda-app recompute --day {day.day}"
-        headline = f"{name} of {day.day}: {day.differing:,} of {day.keys:,} keys differ ({remedy} makes it anew)"
+        headline = f"{name} of {day.day}: {day.differing:,} of {day.keys:,} keys differ ({remedy} counts it again)"
         yield "\n    ".join([headline, *(_describe(example, other) for example in day.examples)])
 
 

@@ -48,13 +48,13 @@ class JobFacts:
     attempts: int
     rows_loaded: int | None
     error: str | None
-    # Of a source system; None for a night's own.
+    # Name of the source system's file; None for a night's own job.
     file: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class PlatformFacts:
-    """All that a verdict rests on; an error text stands in for facts that could not be had."""
+    """All facts that the verdict rests on; where some could not be gathered, `errors` says why."""
 
     table: tuple[Component, ...]
     units: dict[str, UnitFacts]
@@ -62,7 +62,7 @@ class PlatformFacts:
     last_job: JobFacts | None
     failed_jobs: tuple[JobFacts, ...] = ()
     errors: tuple[str, ...] = ()
-    # Empty too on a host without an inbox.
+    # Also empty on a host without an inbox.
     inbox: tuple[InboxEntry, ...] = ()
 
 

@@ -2,11 +2,11 @@
 
 import re
 
-# The values that a reason ends with as its example; a pattern for Python and for PostgreSQL.
+# Matches the example at the end of a reason, in Python and in PostgreSQL.
 EXAMPLE = r"""(?s)( at byte [0-9]+)?: (['"{[0-9-]|true|false|null|[a-z_]+ is .*, stored is ).*$"""
 
 _LIKE = str.maketrans({"*": "%", "?": "_", "%": "\\%", "_": "\\_", "\\": "\\\\"})
-# What no text holds.
+# Control characters other than tab and line breaks: bytes with them are shown as a dump.
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _DUMP_WIDTH = 16
 

@@ -17,7 +17,7 @@ PROPERTIES = (
     "CPUQuotaPerSecUSec",
     "ControlGroup",
 )
-# How systemd writes a number that it does not have.
+# What systemd prints instead of a number that it does not know.
 _UNSET = {"", "[not set]", "infinity", str(2**64 - 1)}
 _SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0}
 
@@ -50,7 +50,7 @@ def parse_cpu_stat(text: str) -> float | None:
 
 
 def unit_facts(earlier: UnitSample | None, later: UnitSample, seconds: float) -> UnitFacts:
-    """A unit's facts from two samples taken so many seconds apart."""
+    """A unit's facts from two samples; `seconds` is the time between them."""
     properties = later.properties
     return UnitFacts(
         loaded=properties.get("LoadState") == "loaded",
@@ -67,7 +67,7 @@ def unit_facts(earlier: UnitSample | None, later: UnitSample, seconds: float) ->
 def _cpu_share(earlier: UnitSample | None, later: UnitSample, seconds: float) -> float | None:
     if earlier is None or earlier.cpu_seconds is None or later.cpu_seconds is None or seconds <= 0:
         return None
-    # A unit that started again in between counts from zero.
+    # The CPU time of a unit that was restarted in between begins at zero.
     return max(0.0, later.cpu_seconds - earlier.cpu_seconds) / seconds
 
 

@@ -19,16 +19,16 @@ from lambda_app.core.transaction.rows import Rows
 class Chunk:
     """Messages read and not yet stored; each has a place, counted from 0."""
 
-    # The valid ones, and the place of each.
+    # Rows of the valid messages, and the place of each row's message.
     rows: Rows = field(default_factory=Rows)
     places: list[int] = field(default_factory=list)
-    # The others: place and reason.
+    # Place and reason of each message that is not valid.
     rejected: list[tuple[int, str]] = field(default_factory=list)
     value_bytes: int = 0
-    # What was read, and the place of each run's first message.
+    # The runs that were read, and the place of each run's first message.
     _runs: list[Run] = field(default_factory=list)
     _starts: list[int] = field(default_factory=list)
-    # The offset each partition was at before.
+    # For each partition the offset that its position must still have when the chunk is stored.
     _expected: dict[int, int] = field(default_factory=dict)
     _count: int = 0
 

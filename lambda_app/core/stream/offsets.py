@@ -23,7 +23,7 @@ class Log:
     topic: str
     # None: the broker is too old to tell.
     topic_id: UUID | None
-    # Of each partition the first offset and the one behind the last.
+    # For each partition the first offset and the one behind the last.
     bounds: Mapping[int, tuple[int, int]]
 
 
@@ -70,13 +70,13 @@ def resume_position(
     if stored is None:
         return _from_the_start(0, log_start, topic_id)
     if stored.topic_id and topic_id and stored.topic_id != topic_id:
-        # What the old topic held beyond our offset went with it.
-        lost = Gap(stored.next_offset, None, stored.topic_id, "the topic was deleted and made anew")
+        # Messages of the old topic beyond our offset are lost with it.
+        lost = Gap(stored.next_offset, None, stored.topic_id, "the topic was deleted and recreated")
         fresh = _from_the_start(0, log_start, topic_id)
         return Resumption(fresh.position, (lost, *fresh.gaps))
     if stored.next_offset < log_start:
         return _from_the_start(stored.next_offset, log_start, topic_id)
-    # Anything below may be new: all of it is read again, what is stored already is recognised by its key.
+    # Below our offset the log may hold new records, so it is read from its start; stored ones are known by their key.
     if stored.next_offset > log_end:
         lost = Gap(log_end, None, topic_id, f"the log was cut off below our offset {stored.next_offset}")
         return Resumption(log_start, (lost,))
@@ -90,7 +90,7 @@ def fingerprint(key: bytes | None, value: bytes | None) -> bytes:
     """A hash that tells a record from another one at the same offset."""
     digest = hashlib.blake2b(digest_size=16)
     for part in (key, value):
-        # The length first: the same bytes cut otherwise are another record.
+        # Each length is hashed too: the same bytes, split differently into key and value, are another record.
         digest.update(b"-" if part is None else b"%d:" % len(part) + part)
     return digest.digest()
 
@@ -106,7 +106,7 @@ class Advance:
     """How far a chunk moves a partition, and what became of its messages."""
 
     partition: int
-    # Offset that must still stand in the table.
+    # The offset that must still stand in the table.
     expected: int
     next_offset: int = 0
     leader_epoch: int | None = None
@@ -116,7 +116,7 @@ class Advance:
     stored: int = 0
     duplicate: int = 0
     dead_letters: int = 0
-    # Offsets on the way that hold no message for us.
+    # Offsets in between that hold no message for us.
     skipped: int = 0
 
     def recognise(self, letters: int) -> None:

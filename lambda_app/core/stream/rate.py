@@ -21,7 +21,7 @@ class Pace:
 
     def take(self, now: float, limit: int) -> int:
         """How many slots, `limit` at most, have come by `now`; they count as used. The others stay due."""
-        # A millionth of a slot forgives what the division in wait_seconds rounds away.
+        # A millionth of a slot makes up for rounding in wait_seconds.
         reached = math.floor((now - self._start) * self._rate + 1e-6) + 1
         kept = max(1, math.floor(self._rate * CATCH_UP_SECONDS))
         if reached - self._taken > kept:

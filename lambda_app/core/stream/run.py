@@ -1,4 +1,4 @@
-"""What is read from Kafka in one piece."""
+"""Records of Kafka as the consumer handles them: many of one partition at once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,11 +9,11 @@ class Run:
     """Records of one partition that follow each other, at least one."""
 
     partition: int
-    # Ascending; with holes where the log has none of our records.
+    # Ascending, with holes where the log has no record for us.
     offsets: Sequence[int]
     keys: Sequence[bytes | None]
     values: Sequence[bytes | None]
-    # Of the last record; in milliseconds since 1970.
+    # The last record's time, in milliseconds since 1970.
     timestamp: int
     leader_epoch: int | None
 

@@ -39,16 +39,16 @@ class Aggregates:
 
     @staticmethod
     def of(columns: Columns) -> "Aggregates":
-        """Those of rows given by their columns."""
+        """The aggregates of rows given by their columns."""
         rows = len(columns.minutes)
-        # There are at least as many keys as minutes, which are quicker to count.
+        # Minutes are quicker to count than keys, and there are at least as many keys.
         if are_keys_rare(len(set(columns.minutes)), rows) or are_keys_rare(len(set(columns.keys())), rows):
             return Aggregates({}, [columns])
         return Aggregates(columns.aggregate())
 
     @staticmethod
     def of_lines(lines: Iterable[str]) -> "Aggregates":
-        """Those of COPY lines."""
+        """The aggregates of rows given as COPY lines."""
         rows = []
         for line in lines:
             time, _, _, transaction_type, amount, category, _, _, risk_score, _ = line.split("\t", 9)
@@ -60,7 +60,7 @@ class Aggregates:
         return {minute for minute, _, _ in self.stats}.union(*[columns.minutes for columns in self.columns])
 
     def work_out(self) -> Stats:
-        """All of them."""
+        """The aggregates of all rows, also of those that are still columns."""
         stats = dict(self.stats)
         for columns in self.columns:
             merge(stats, columns.aggregate())

@@ -1,4 +1,4 @@
-"""Amounts and risk scores: what is a number that can be stored, and why another value is none.
+"""Amounts and risk scores: which values can be stored, and why others cannot.
 
 A number counts by its value, not its spelling: 1e2 and 12.50000 are fine.
 """
@@ -12,12 +12,12 @@ from lambda_app.errors import InvalidMessage
 AMOUNT_LIMIT = 10**10
 RISK_SCORE_LIMIT = Decimal("99.99")
 
-# A double's artefact, such as 0.30000000000000004, is no farther from its hundredth.
+# The farthest that a double's artefact, such as 0.30000000000000004, lies from its hundredth.
 _ARTEFACT = Decimal("1e-9")
 _HUNDREDTH = Decimal("0.01")
 _ZERO = Decimal("0.00")
 _EXACT = Context(prec=40, rounding=ROUND_HALF_UP)
-# How an amount may be written as text, and how it is written where the comma is the decimal point.
+# Text that is a valid amount, and text with a decimal comma, which gets a reason of its own.
 _PLAIN_DECIMAL = re.compile(r"[+-]?\d+(?:\.\d+)?", re.ASCII)
 _WITH_COMMA = re.compile(r"[+-]?[\d.,'\s]*,[\d.,'\s]*")
 
@@ -27,7 +27,7 @@ def parse_amount(value: object) -> Decimal:
     if value is None:
         raise InvalidMessage("amount is missing")
     number = _number_in_text(value) if isinstance(value, str) else _number("amount", value)
-    # The order of magnitude first: no digit of 1e999999999 is ever written out.
+    # Checks the order of magnitude first, so that the digits of 1e999999999 are never written out.
     if number and number.adjusted() >= 10:
         raise InvalidMessage(f"amount must be between -10^10 and 10^10: {show(value)}")
     hundredths = rounded(number)

@@ -24,22 +24,23 @@ from lambda_app.core.transaction.times import (
 )
 from lambda_app.errors import InvalidMessage
 
-# An amount that needs no second look. No line matches in two ways: else a bad one would be tried in all of them.
+# Amounts that need no exact parser. A line can match in one way only, so that a bad one fails fast.
 AMOUNT = r"-?(?:0|[1-9]\d{0,9})(?:\.(?:\d\d?|\d\d0+))?"
 _AMOUNT = re.compile(AMOUNT, re.ASCII)
 _AMOUNTS = re.compile(rf"(?:{AMOUNT}\n)*", re.ASCII)
 _RISK_SCORES = re.compile(r"(?:(?:(?:\d|[1-9]\d)(?:\.\d\d?)?|\\N)\n)*", re.ASCII)
-# What rounding could make 100.00 of is judged one by one.
+# Longer scores, which are rounded. 99.995 and above would round to 100.00, so scores above 99 with more than two
+# decimals do not match and take the exact parser.
 _LONG_RISK_SCORES = re.compile(r"(?:(?:(?:\d|[1-8]\d|9[0-8])(?:\.\d{1,20})?|99(?:\.\d\d?)?|\\N)\n)*", re.ASCII)
 _CLOCK = r"\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d{1,6})?)?"
 _TIMES = re.compile(rf"(?:{_CLOCK}(?:Z|\+00:00)\n)*", re.ASCII)
 _DIGITS_TO_0 = bytes.maketrans(b"123456789", b"000000000")
 _TIMES_WITHOUT_ZONE = re.compile(rf"(?:{_CLOCK}\n)*", re.ASCII)
-# What times may be written with, and how we write it.
+# Characters that times may be written with, and the ones that we write.
 _LETTERS = str.maketrans({"t": "T", " ": "T", "z": "Z", ",": "."})
 _EARLIEST_MILLISECONDS = (EARLIEST - EPOCH) // MILLISECOND
 _BEYOND_MICROSECOND = re.compile(r"(\.\d{6})\d+")
-# What has a meaning in COPY's text; and NUL, which has no place in it.
+# Characters with a meaning in COPY's text, and NUL, which PostgreSQL does not take.
 _SPECIAL_CHARACTERS = "\\\b\t\n\v\f\r\0"
 SPECIAL = re.compile(f"[{re.escape(_SPECIAL_CHARACTERS)}]")
 
@@ -54,7 +55,7 @@ def text_column(name: str, texts: Sequence[str], is_required: bool) -> Sequence[
             text.encode()
         except UnicodeEncodeError as error:
             raise InvalidMessage(f"a text of {name} holds a lone surrogate") from error
-    # Quicker than one expression.
+    # Seven searches are quicker than one regular expression.
     if any(character in text for character in _SPECIAL_CHARACTERS):
         if "\0" in text:
             raise InvalidMessage(f"a text of {name} holds a NUL character")
@@ -86,7 +87,7 @@ def time_columns(times: Sequence[str | int | Decimal], now: datetime) -> tuple[S
         minutes = [time[:MINUTE_LENGTH] for time in texts]
     if zone:
         texts = [time + zone for time in texts]
-    # Every day must be a real one; the few rows of the last minute are judged one by one.
+    # Every day must exist. Rows in the minute that is one day ahead fail here, and are then judged to the microsecond.
     distinct = set(minutes)
     days = {minute[:10] for minute in distinct}
     if (
@@ -125,7 +126,7 @@ def _missing_zone(lines: str) -> str | None:
 def _sample(text: str, times: Sequence[str], minutes: Sequence[str]) -> str:
     """Lines that match _TIMES if and only if the text of all does: a time a minute, when all are written alike."""
     width = text.index("\n") + 1
-    # Offsets differ by digits, as seconds do.
+    # The sample has one time a minute, so digits that differ within a minute are checked here: offsets, then seconds.
     is_one_zone = "+" not in text[:width] or text.count("+00:00\n") == len(times)
     shape = text.encode(errors="replace").translate(_DIGITS_TO_0)
     if is_one_zone and shape == shape[:width] * len(times) and set(text[MINUTE_LENGTH + 1 :: width]) <= set("012345"):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from lambda_app.core.transaction.shown import show
 
-# What is compared. When and how a row came in is no content of it.
+# The columns that are compared. The time and the way a row came in do not count as content.
 CONTENT = (
     "account_id",
     "transaction_type",

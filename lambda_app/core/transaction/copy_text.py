@@ -7,7 +7,7 @@ import re
 
 from lambda_app.core.transaction.message import IngestionType, Transaction
 
-# In the order of a line; ingested_at has a default. The key comes first: lines in their order are rows in its order.
+# In the order of a line; ingested_at has a default. The key comes first, so that sorting lines sorts rows by their key.
 COLUMNS = (
     "event_time",
     "transaction_id",
@@ -23,7 +23,7 @@ COLUMNS = (
 )
 NULL = "\\N"
 BOOLEANS = {None: NULL, True: "t", False: "f"}
-# The start of a line, in UTC: 2026-01-31T23:59.
+# Length of the minute at the start of a line, in UTC: 2026-01-31T23:59.
 MINUTE_LENGTH = 16
 
 _LETTERS = {"\\": "\\", "\b": "b", "\t": "t", "\n": "n", "\v": "v", "\f": "f", "\r": "r"}

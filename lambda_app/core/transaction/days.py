@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-# What a minute begins with, its hour in UTC: 2026-01-31T23.
+# Length of the hour at the start of a minute, in UTC: 2026-01-31T23.
 _HOUR_LENGTH = 13
 _REMEMBERED_HOURS = 100_000
 

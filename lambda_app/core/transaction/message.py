@@ -172,5 +172,5 @@ def _undecodable(value: bytes, error: Exception) -> str:
 
 
 _DECODER = msgspec.json.Decoder(_Fields, float_hook=parse_decimal)
-# Of one value, its number as int or Decimal.
+# Decodes a single value; a number becomes int or Decimal.
 NUMBER_DECODER = msgspec.json.Decoder(float_hook=parse_decimal)

@@ -8,12 +8,12 @@ from lambda_app.core.transaction.aggregates import Aggregates
 
 @dataclass(frozen=True)
 class Refusal:
-    """A row that passed our checks and is not stored all the same.
+    """A row that passed our checks and is still not stored.
 
     PostgreSQL refused it, or its (event_time, transaction_id) was there already with other content.
     """
 
-    # Its place in the lines given to `store_chunk`.
+    # The row's place in the lines given to `store_chunk`.
     index: int
     reason: str
 
@@ -26,7 +26,7 @@ class StoreResult:
     # The places of rows that were there already, or stand earlier in the chunk, with the same content.
     duplicates: tuple[int, ...] = ()
     refused: tuple[Refusal, ...] = ()
-    # Aggregates of the stored ones.
+    # Aggregates of the stored rows.
     aggregates: Aggregates = field(default_factory=Aggregates)
 
     @property
@@ -48,5 +48,5 @@ class DeadLetter:
     offset: int | None = None
     file: str | None = None
     line: int | None = None
-    # The job that read the file.
+    # The job that met the line; None for a message.
     job_id: str | None = None

@@ -29,7 +29,7 @@ def show(value: object) -> str:
     ("'a\\tb\\x1b'", 'null', '[1]')
     """
     if isinstance(value, str):
-        # Cut first: it may have a million characters.
+        # Cut before repr: a text may have a million characters.
         text = repr(value[:_SHOWN_CHARACTERS])
     elif isinstance(value, Decimal):
         text = str(value)

@@ -6,11 +6,11 @@ Sums are in hundredths, the last digit of every amount and risk score, so that t
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-# Minute in UTC (2026-01-31T23:59), merchant category and transaction type, all as they stand in COPY's text.
+# Minute in UTC (2026-01-31T23:59), merchant category and transaction type, each as in COPY's text.
 Key = tuple[str, str, str]
 HIGH_RISK = 0.8
-# Each addition of doubles is wrong by 2**-53 of the sum at most. As long as the largest magnitude times the square of
-# the count is below this, all of them together are by less than half of a hundredth.
+# Each addition of doubles is off by at most 2**-53 of the sum. While the largest magnitude times the square of the
+# count is below this bound, all additions together are off by less than half of a hundredth.
 _EXACT_BELOW = 1e13
 
 

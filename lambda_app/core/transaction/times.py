@@ -1,4 +1,4 @@
-"""When a transaction happened: what is a time, and why another value is none.
+"""When a transaction happened: which values are a time, and why others are not.
 
 Text in ISO 8601 or RFC 3339, of which seconds, fraction and zone may be absent (no zone is UTC), or whole milliseconds
 since 1970. Digits beyond the microsecond are cut.
@@ -20,7 +20,7 @@ _DATE = r"\d{4}-\d\d-\d\d"
 _ZONE = r"(?:[Zz]|[+-]\d\d(?::?[0-5]\d)?)"
 _CLOCK = r"\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?"
 _TIME = re.compile(rf"{_DATE}[Tt ]{_CLOCK}{_ZONE}?", re.ASCII)
-# What senders write instead, and what is wrong with it.
+# Common mistakes of senders, and what to say about each.
 _FAULTS = [
     (re.compile(pattern, re.ASCII), fault)
     for pattern, fault in (
@@ -39,7 +39,7 @@ _FAULTS = [
 ]
 _YEAR_2000_SECONDS = 946_684_800
 _YEAR_2100_SECONDS = 4_102_444_800
-# What else is counted since 1970: how many of it a second has.
+# Units that senders mistake for milliseconds: how many a second has.
 _UNITS = {1: "seconds", 10**6: "microseconds", 10**9: "nanoseconds"}
 
 
@@ -75,7 +75,7 @@ def parse_milliseconds(name: str, value: object, now: datetime) -> int:
     for per_second, unit in _UNITS.items():
         if _YEAR_2000_SECONDS * per_second <= value < _YEAR_2100_SECONDS * per_second:
             raise InvalidMessage(f"{name} looks like {unit} since 1970: send whole milliseconds: {show(value)}")
-    # The range first: no digit of 1e999999999 is ever written out.
+    # Checks the range first, so that the digits of 1e999999999 are never written out.
     if value < _YEAR_2000_SECONDS * 1000:
         raise InvalidMessage(f"{name} is before 2000-01-01: {show(value)}")
     if value > latest_milliseconds(now):

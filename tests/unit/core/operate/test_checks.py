@@ -117,7 +117,7 @@ def test_log_that_was_read_again_is_accounted_for() -> None:
         (replace(EXACT, gaps=(GapTotal("t", 0, 3, 2),)), "what Kafka lost is unknown: of 2 gaps"),
         (with_position(skipped=3, duplicate=3), "3 offsets held no message"),
         (with_position(Log("other", ID, {})), "not compared with Kafka, where the topic is other now"),
-        (with_position(Log("t", OTHER_ID, {})), "the topic was made anew with fewer partitions"),
+        (with_position(Log("t", OTHER_ID, {})), "the topic was recreated with fewer partitions"),
     ],
 )
 def test_what_cannot_be_known_is_a_note(facts: Facts, expected: str) -> None:
@@ -169,7 +169,7 @@ def test_day_that_differs_shows_its_keys_with_both_values() -> None:
     facts = replace(EXACT, serving=(DayComparison(DAY, 100, 100, 7, 3, examples),))
 
     assert "".join(differences(facts)).splitlines() == [
-        "transaction_stats of 2026-06-15: 3 of 7 keys differ (lambda-app recompute --day 2026-06-15 makes it anew)",
+        "transaction_stats of 2026-06-15: 3 of 7 keys differ (lambda-app recompute --day 2026-06-15 counts it again)",
         "    12:00Z, gas, refund: amount_sum 1, recounted 2.50",
         "    12:01Z: absent, recounted count 1",
         "    12:02Z: count 1, recounted nothing",

@@ -39,7 +39,7 @@ OLD, NEW = UUID(int=1), UUID(int=2)
         (
             StoredPosition(50, OLD),
             (0, 100),
-            Resumption(0, (Gap(50, None, OLD, "the topic was deleted and made anew"),)),
+            Resumption(0, (Gap(50, None, OLD, "the topic was deleted and recreated"),)),
         ),
         (
             StoredPosition(50, OLD),
@@ -47,7 +47,7 @@ OLD, NEW = UUID(int=1), UUID(int=2)
             Resumption(
                 7,
                 (
-                    Gap(50, None, OLD, "the topic was deleted and made anew"),
+                    Gap(50, None, OLD, "the topic was deleted and recreated"),
                     Gap(0, 7, NEW, "removed by retention before it was read"),
                 ),
             ),
