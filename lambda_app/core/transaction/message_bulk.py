@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Any, cast
+from typing import Annotated, cast
 
 import msgspec
 
@@ -85,8 +85,10 @@ class _Fields(msgspec.Struct, gc=False):
 _decode = msgspec.json.Decoder(_Fields, float_hook=parse_decimal).decode
 
 
-def _encode_valid(values: Sequence[Any], ingestion_type: IngestionType, now: datetime) -> Rows:
+def _encode_valid(messages: Sequence[bytes | None], ingestion_type: IngestionType, now: datetime) -> Rows:
     """Rows of messages that are all valid; raises one of `_FAULTS` when one may not be."""
+    # A message without a value is a TypeError in the next line.
+    values = cast("Sequence[bytes]", messages)
     text = b"".join(values)
     # Searching for the mark's first byte takes a tenth of the time of searching for all three.
     if BOM_UTF8[:1] in text:
