@@ -36,8 +36,7 @@ def measure(platform: PlatformUnderTest) -> Iterator[Figure]:
 def producing(platform: PlatformUnderTest, database: str, topic: str, rate: int) -> Iterator[Program]:
     """A producer at work."""
     settings = {
-        "LAMBDA_KAFKA_BOOTSTRAP_SERVERS": platform.kafka.bootstrap_servers,
-        "LAMBDA_KAFKA_TOPIC": topic,
+        **platform.kafka.environment(topic),
         "LAMBDA_PRODUCE_RATE": str(rate),
     }
     with Program({**platform.environment(database), **settings}, "produce") as producer:

@@ -102,9 +102,7 @@ def _retry(platform: PlatformUnderTest, letters: int) -> int:
 
 
 def _kafka(platform: PlatformUnderTest, topic: str) -> Mapping[str, str]:
-    return MappingProxyType(
-        {"LAMBDA_KAFKA_BOOTSTRAP_SERVERS": platform.kafka.bootstrap_servers, "LAMBDA_KAFKA_TOPIC": topic}
-    )
+    return MappingProxyType(platform.kafka.environment(topic))
 
 
 def _peak(environment: Mapping[str, str], *arguments: str, statuses: tuple[int, ...] = (0,)) -> int:

@@ -19,8 +19,7 @@ def measure(platform: PlatformUnderTest) -> Iterator[Figure]:
         topic = f"producer-{codec}"
         platform.kafka.create_topic(topic, PARTITIONS)
         settings = {
-            "LAMBDA_KAFKA_BOOTSTRAP_SERVERS": platform.kafka.bootstrap_servers,
-            "LAMBDA_KAFKA_TOPIC": topic,
+            **platform.kafka.environment(topic),
             "LAMBDA_PRODUCE_RATE": "0",
             "LAMBDA_PRODUCE_COUNT": str(RECORDS),
             "LAMBDA_PRODUCE_COMPRESSION": codec,

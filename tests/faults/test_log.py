@@ -106,7 +106,7 @@ class Drill:
         self.consumer.__exit__(None, None, None)
 
     def _environment(self) -> dict[str, str]:
-        kafka = {"LAMBDA_KAFKA_BOOTSTRAP_SERVERS": self.kafka.bootstrap_servers, "LAMBDA_KAFKA_TOPIC": self.topic}
+        kafka = self.kafka.environment(self.topic)
         return self._database.environment | kafka
 
     def _start(self) -> ConsumerProcess:

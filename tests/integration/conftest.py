@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -13,3 +14,10 @@ from tests.support.fixtures import Database
 def connection(database: Database) -> Iterator[Connection]:
     with closing(connect(STREAM)) as made:
         yield made
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    """The batch's directory, with an inbox."""
+    (tmp_path / "inbox").mkdir()
+    return tmp_path

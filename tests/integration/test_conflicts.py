@@ -28,8 +28,7 @@ def environment(database: Database, kafka: KafkaServer, topic: str, tmp_path: Pa
     (tmp_path / "inbox").mkdir()
     return {
         **database.environment,
-        "LAMBDA_KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
-        "LAMBDA_KAFKA_TOPIC": topic,
+        **kafka.environment(topic),
         "LAMBDA_BATCH_SCHEDULE_QUIET_SECONDS": "0.2",
         "STATE_DIRECTORY": str(tmp_path),
     }

@@ -20,12 +20,6 @@ from tests.support.trap import trapped
 
 
 @pytest.fixture
-def directory(tmp_path: Path) -> Path:
-    (tmp_path / "inbox").mkdir()
-    return tmp_path
-
-
-@pytest.fixture
 def environment(database: Database, directory: Path) -> dict[str, str]:
     database.skip_nights()
     return {

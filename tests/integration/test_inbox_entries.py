@@ -27,12 +27,6 @@ REFUSED = {name: outcome for name, _, outcome in ENTRIES if outcome not in {"loa
 
 
 @pytest.fixture
-def directory(tmp_path: Path) -> Path:
-    (tmp_path / "inbox").mkdir()
-    return tmp_path
-
-
-@pytest.fixture
 def environment(database: Database, directory: Path) -> dict[str, str]:
     database.skip_nights()
     return {**database.environment, "STATE_DIRECTORY": str(directory), "LAMBDA_BATCH_SCHEDULE_QUIET_SECONDS": "0"}

@@ -19,8 +19,7 @@ from tests.support.program import Program, run_program
 def environment(kafka: KafkaServer, topic: str) -> dict[str, str]:
     return {
         **os.environ,
-        "LAMBDA_KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
-        "LAMBDA_KAFKA_TOPIC": topic,
+        **kafka.environment(topic),
     }
 
 

@@ -52,8 +52,7 @@ def environment(database: Database, kafka: KafkaServer, topic: str, systemctl: S
     return {
         **database.environment,
         "PATH": f"{systemctl.directory}:{os.environ['PATH']}",
-        "LAMBDA_KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
-        "LAMBDA_KAFKA_TOPIC": topic,
+        **kafka.environment(topic),
         "LAMBDA_COMPONENTS_FILE": str(systemctl.directory / "components.json"),
     }
 

@@ -46,8 +46,7 @@ def environment(database: Database, kafka: KafkaServer, topic: str, tmp_path: Pa
     return {
         **database.environment,
         "STATE_DIRECTORY": str(tmp_path),
-        "LAMBDA_KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
-        "LAMBDA_KAFKA_TOPIC": topic,
+        **kafka.environment(topic),
     }
 
 

@@ -61,7 +61,7 @@ def config(kafka: KafkaServer, topic: str) -> Settings:
 
 @pytest.fixture
 def environment(database: Database, kafka: KafkaServer, topic: str, tmp_path: Path) -> dict[str, str]:
-    kafka_settings = {"LAMBDA_KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers, "LAMBDA_KAFKA_TOPIC": topic}
+    kafka_settings = kafka.environment(topic)
     return {**database.environment, **kafka_settings, "STATE_DIRECTORY": str(tmp_path)}
 
 

@@ -62,6 +62,10 @@ class KafkaServer:
     def bootstrap_servers(self) -> str:
         return f"127.0.0.1:{self.port}"
 
+    def environment(self, topic: str) -> dict[str, str]:
+        """Variables for a program that shall use this topic, without a password."""
+        return {"LAMBDA_KAFKA_BOOTSTRAP_SERVERS": self.bootstrap_servers, "LAMBDA_KAFKA_TOPIC": topic}
+
     @property
     def sasl_bootstrap_servers(self) -> str:
         """Where SCRAM users log in, and have the rights that were granted."""

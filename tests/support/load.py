@@ -149,8 +149,7 @@ class OwnLoad(Sent):
         super().__init__(kafka, topic)
         environment = {
             **os.environ,
-            "LAMBDA_KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
-            "LAMBDA_KAFKA_TOPIC": topic,
+            **kafka.environment(topic),
         }
         self._program = Program(environment, "produce", "--rate", str(OWN_RATE))
         self._program.wait_until_ready()
