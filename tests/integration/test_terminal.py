@@ -10,6 +10,7 @@ import pytest
 from rich.cells import cell_len
 
 from lambda_app.core.visible import visible
+from tests.support import components
 from tests.support.fixtures import Database
 from tests.support.kafka_server import KafkaServer
 from tests.support.program import run_on_terminal, run_program
@@ -43,8 +44,11 @@ def environment(database: Database, kafka: KafkaServer, topic: str, tmp_path: Pa
         path = inbox / os.fsdecode(name)
         path.write_text("no,transactions\n1,2\n", encoding="utf-8")
         os.utime(path, (0, 0))
+    table = tmp_path / "components.json"
+    table.write_text(components.JSON, encoding="utf-8")
     return {
         **database.environment,
+        "LAMBDA_COMPONENTS_FILE": str(table),
         "STATE_DIRECTORY": str(tmp_path),
         **kafka.environment(topic),
     }
