@@ -75,9 +75,10 @@ INDEX_LOCK_SECONDS = 600
 DROP_LOCK_SECONDS = 0.2
 DROP_PAUSE_SECONDS = 1.0
 DROP_WAIT_SECONDS = 900.0
-# The lock of a maintenance that was killed ends when PostgreSQL notices; one that is really at work takes longer.
-MAINTENANCE_LOCK_SECONDS = 30.0
-MAINTENANCE_POLL_SECONDS = 0.5
+# The lock of a batch run or a maintenance that was killed ends when PostgreSQL notices, within this time; one that is
+# really at work takes longer.
+LOCK_WAIT_SECONDS = 30.0
+LOCK_POLL_SECONDS = 0.5
 
 BACKOFF_FIRST_SECONDS = 0.1
 BACKOFF_CAP_SECONDS = 5.0

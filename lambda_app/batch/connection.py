@@ -1,16 +1,17 @@
 """The connection of the batch role, and its queries."""
 
 import logging
-from typing import Any, cast
 
 from lambda_app import settings
 from lambda_app.core.backoff import Backoff
 from lambda_app.database.connection import BATCH, Connection, connect
-from lambda_app.database.queries import fetch_all, queries
+from lambda_app.database.queries import Queries
 from lambda_app.errors import DatabaseUnavailable
 from lambda_app.host.clock import Clock
 
 logger = logging.getLogger(__name__)
+
+QUERIES = Queries("batch")
 
 
 def connect_patiently(clock: Clock) -> Connection:
@@ -27,8 +28,3 @@ def connect_patiently(clock: Clock) -> Connection:
 def open_connection() -> Connection:
     """Raises DatabaseUnavailable when trying again can help, AccessRefused when it cannot."""
     return connect(BATCH, "lambda-csv-batch")
-
-
-def query(connection: Connection, name: str, **values: object) -> list[tuple[Any, ...]]:
-    """Runs a query of batch.sql inside the caller's transaction."""
-    return cast("list[tuple[Any, ...]]", fetch_all(connection, queries("batch")[name], values))

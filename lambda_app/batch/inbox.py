@@ -13,14 +13,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, cast
 
+from lambda_app.batch.connection import QUERIES
 from lambda_app.batch.directories import make_directory, move
 from lambda_app.core.batch.inbox_names import is_input
 from lambda_app.core.batch.job_files import CLAIMED, DONE, FAILED, INBOX, job_of, job_place
 from lambda_app.core.batch.schedule import JobStatus
 from lambda_app.database.connection import Connection, transaction
-from lambda_app.database.queries import fetch_all, queries
 from lambda_app.host import logs
 from lambda_app.host.clock import Clock
 from lambda_app.host.hashing import hash_file
@@ -43,6 +42,15 @@ class Registered:
     jobs: list[str] = field(default_factory=list)
     # Entries that had to stay where they are, each with the reason.
     stuck: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _EndedJob:
+    """A job that will not be run any more, and its file."""
+
+    job_id: str
+    status: str
+    file: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +125,10 @@ def tidy(connection: Connection, directory: Path) -> None:
     claimed = {job_of(path.name) for path in (directory / CLAIMED).glob("*")}
     if not claimed:
         return
-    for job_id, status, name in _query(connection, "ended_jobs", job_ids=list(claimed)):
-        put_away(directory, status, job_id, name)
+    with transaction(connection):
+        ended = QUERIES.rows(connection, "ended_jobs", _EndedJob, job_ids=list(claimed))
+    for job in ended:
+        put_away(directory, job.status, job.job_id, job.file)
 
 
 def _complete_files(inbox: Path, clock: Clock, quiet_seconds: float) -> Iterator[Path]:
@@ -150,8 +160,9 @@ def _changed_files(connection: Connection, directory: Path, clock: Clock, quiet_
                 found.setdefault(job_of(entry.name), []).append(Path(entry.path))
     if not found:
         return
-    for row in _query(connection, "ended_files", job_ids=list(found)):
-        ended = _EndedFile(*row)
+    with transaction(connection):
+        ended_files = QUERIES.rows(connection, "ended_files", _EndedFile, job_ids=list(found))
+    for ended in ended_files:
         for path in found[ended.job_id]:
             try:
                 if _age_seconds(path, clock) >= quiet_seconds and _has_changed(path, ended):
@@ -166,7 +177,7 @@ def _has_changed(path: Path, ended: _EndedFile) -> bool:
         return True
     status = path.lstat()
     is_touched = status.st_size != ended.file_bytes or status.st_mtime > ended.ended_at
-    return is_touched and hash_file(path)[0] != bytes(ended.content_hash)
+    return is_touched and hash_file(path)[0] != ended.content_hash
 
 
 def _age_seconds(path: Path, clock: Clock) -> float:
@@ -195,11 +206,7 @@ def _take(
             registered.stuck.append(f"{path.name}: {_reason(error)}")
         return
     name = _storable(path.name.removeprefix(f"{continues}-") if continues else path.name)
-    job = _Job(
-        *_query(
-            connection, "register_file", file=name, content_hash=content_hash, file_bytes=size, continues=continues
-        )[0]
-    )
+    job = _register(connection, file=name, content_hash=content_hash, file_bytes=size, continues=continues)
     job.log(path.name, continues)
     # What was loaded already keeps its own name beside the file that was.
     target = place(directory, job.status, job.job_id, name if job.status == JobStatus.COMPLETED else job.file)
@@ -218,6 +225,12 @@ def _take(
         registered.jobs.append(job.job_id)
 
 
+def _register(connection: Connection, **file: object) -> _Job:
+    with transaction(connection):
+        [job] = QUERIES.rows(connection, "register_file", _Job, **file)
+        return job
+
+
 def _wait_for_disk(path: Path, error: OSError, registered: Registered) -> None:
     logger.error("%s waits: %s", path, error)
     registered.stuck.append(f"{path.name}: {error.strerror}")
@@ -226,7 +239,8 @@ def _wait_for_disk(path: Path, error: OSError, registered: Registered) -> None:
 def _give_up(connection: Connection, path: Path, job: _Job, reason: str) -> None:
     """Fails the job of a file that cannot be claimed; told once, however often the planner meets the file."""
     if job.status == JobStatus.PENDING:
-        _query(connection, "end_attempt", id=job.id, status=JobStatus.FAILED, error=reason)
+        with transaction(connection):
+            QUERIES.run(connection, "end_attempt", id=job.id, status=JobStatus.FAILED, error=reason)
         if job.error != reason:
             _tell(path, job.job_id, reason)
 
@@ -238,12 +252,14 @@ def _refuse(connection: Connection, directory: Path, path: Path, reason: str) ->
     the planner meets it.
     """
     name = _storable(path.name)
-    [(job_id,)] = _query(connection, "last_refusal", file=name, error=reason) or [(None,)]
-    is_known = job_id is not None and not os.path.lexists(place(directory, JobStatus.FAILED, job_id, name))
-    if is_known:
-        _query(connection, "repeat_refusal", job_id=job_id)
+    with transaction(connection):
+        job_id = QUERIES.value_or_none(connection, "last_refusal", str, file=name, error=reason)
+    if job_id is not None and not os.path.lexists(place(directory, JobStatus.FAILED, job_id, name)):
+        with transaction(connection):
+            QUERIES.run(connection, "repeat_refusal", job_id=job_id)
     else:
-        [(job_id,)] = _query(connection, "refuse_file", file=name, error=reason)
+        with transaction(connection):
+            job_id = QUERIES.value(connection, "refuse_file", str, file=name, error=reason)
         _tell(path, job_id, reason)
     targets = (place(directory, JobStatus.FAILED, job_id, name), path.with_name(f"{name}.refused-{job_id}"))
     return any(_moved(path, target) for target in targets)
@@ -283,8 +299,3 @@ def _storable(name: str) -> str:
     while len(text.encode()) > _LONGEST_NAME_BYTES:
         text = text[1:]
     return text
-
-
-def _query(connection: Connection, name: str, **values: object) -> list[tuple[Any, ...]]:
-    with transaction(connection):
-        return cast("list[tuple[Any, ...]]", fetch_all(connection, queries("batch")[name], values))

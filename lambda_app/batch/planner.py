@@ -2,12 +2,12 @@
 
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
 
 from lambda_app.batch import inbox
-from lambda_app.batch.connection import query
-from lambda_app.core.batch.schedule import due_dates
+from lambda_app.batch.connection import QUERIES
+from lambda_app.core.batch.schedule import ListedJob, due_dates
 from lambda_app.database.connection import Connection, transaction
+from lambda_app.database.zone import today
 from lambda_app.errors import LambdaError, RetryableError
 from lambda_app.host.clock import Clock
 from lambda_app.layers.day_tables import ensure_day_tables
@@ -35,29 +35,27 @@ def schedule_due_jobs(connection: Connection) -> list[str]:
     Creates the tables of today and tomorrow too: this runs first each night.
     """
     with transaction(connection):
-        [(today,)] = query(connection, "today")
-        [(last,)] = query(connection, "last_business_date", source=SOURCE)
-        registered = [job_id for day in due_dates(last, today) if (job_id := _register(connection, day))]
-        ensure_day_tables(connection, (today, today + timedelta(days=1)))
+        this_day = today(connection)
+        last = QUERIES.value_or_none(connection, "last_business_date", date, source=SOURCE)
+        registered = [job_id for day in due_dates(last, this_day) if (job_id := _register(connection, day))]
+        ensure_day_tables(connection, (this_day, this_day + timedelta(days=1)))
         return registered
 
 
 def schedule_date(connection: Connection, day: date) -> str | None:
     """Registers one date, or gives a failed job its attempts back; None when its job is at work or done."""
     with transaction(connection):
-        [(today,)] = query(connection, "today")
-        if day >= today:
+        if day >= today(connection):
             raise LambdaError(f"{day} has not ended yet: only closed days are loaded")
-        reopened = query(connection, "reopen_failed_job", source=SOURCE, business_date=day)
-        return str(reopened[0][0]) if reopened else _register(connection, day)
+        reopened = QUERIES.value_or_none(connection, "reopen_failed_job", str, source=SOURCE, business_date=day)
+        return reopened or _register(connection, day)
 
 
-def list_jobs(connection: Connection, limit: int) -> list[tuple[Any, ...]]:
-    """The newest jobs, newest first: the columns of list_jobs in batch.sql."""
+def list_jobs(connection: Connection, limit: int) -> list[ListedJob]:
+    """The newest jobs, newest first."""
     with transaction(connection):
-        return query(connection, "list_jobs", limit=limit)
+        return QUERIES.rows(connection, "list_jobs", ListedJob, limit=limit)
 
 
 def _register(connection: Connection, day: date) -> str | None:
-    rows = query(connection, "register_job", source=SOURCE, business_date=day)
-    return str(rows[0][0]) if rows else None
+    return QUERIES.value_or_none(connection, "register_job", str, source=SOURCE, business_date=day)

@@ -8,18 +8,18 @@ import logging
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from lambda_app import settings
 from lambda_app.batch import inbox
-from lambda_app.batch.connection import connect_patiently, open_connection, query
+from lambda_app.batch.connection import QUERIES, connect_patiently, open_connection
 from lambda_app.batch.files import LoadedFile, load_file
 from lambda_app.batch.generated import write_generated_file
 from lambda_app.core.backoff import Backoff
 from lambda_app.core.batch.job_files import GENERATED, places_before_claim
 from lambda_app.core.batch.schedule import MAX_ATTEMPTS, Job, JobStatus, status_after_failure
 from lambda_app.database.connection import BATCH, Connection, DatabaseError, transaction
-from lambda_app.database.queries import time_zone_name
+from lambda_app.database.locks import Lock, hold
+from lambda_app.database.zone import time_zone
 from lambda_app.errors import DatabaseUnavailable, InvalidFile, LambdaError, RetryableError
 from lambda_app.host.clock import Clock
 from lambda_app.layers.recompute import dirty_days, recompute_days, recompute_uncounted
@@ -27,11 +27,9 @@ from lambda_app.layers.store import BATCH_SHARD, Store
 
 logger = logging.getLogger(__name__)
 
-# A killed run's lock ends when PostgreSQL notices; a run that is really at work takes longer.
-LOCK_WAIT_SECONDS = 30.0
-LOCK_POLL_SECONDS = 0.5
 # The planner moves a file right after it has registered it.
 CLAIM_WAIT_SECONDS = 5.0
+CLAIM_POLL_SECONDS = 0.5
 
 
 class BatchRun:
@@ -52,7 +50,7 @@ class BatchRun:
         while True:
             try:
                 with closing(connect_patiently(self._clock)) as connection:
-                    if not self._lock(connection):
+                    if not hold(connection, Lock.BATCH, settings.LOCK_WAIT_SECONDS, self._clock):
                         logger.warning("Another batch run is at work: nothing to do for this one")
                         return
                     inbox.tidy(connection, self._directory)
@@ -76,24 +74,14 @@ class BatchRun:
             pass
         recompute_uncounted(self._clock, BATCH)
 
-    def _lock(self, connection: Connection) -> bool:
-        deadline = self._clock.monotonic() + LOCK_WAIT_SECONDS
-        while True:
-            with transaction(connection):
-                [(locked,)] = query(connection, "try_lock")
-            if locked or self._clock.monotonic() >= deadline:
-                return bool(locked)
-            self._clock.sleep(LOCK_POLL_SECONDS)
-
     def _run_jobs(self, connection: Connection) -> bool:
         """Whether there was one."""
         count = len(self._done)
         while True:
             with transaction(connection):
-                rows = query(connection, "jobs_to_run", done=self._done)
-            if not rows:
+                job = QUERIES.row(connection, "next_job", Job, done=self._done)
+            if job is None:
                 return len(self._done) > count
-            job = Job(*rows[0])
             if not self._is_claimed(job):
                 logger.warning("%s waits: its file %s is yet to be claimed by the planner", job.job_id, job.file)
             elif job.status == JobStatus.RUNNING and job.id != self._interrupted and job.attempts >= MAX_ATTEMPTS:
@@ -112,14 +100,14 @@ class BatchRun:
         while not claimed.exists() and any(path.exists() for path in elsewhere):
             if self._clock.monotonic() >= deadline:
                 return False
-            self._clock.sleep(LOCK_POLL_SECONDS)
+            self._clock.sleep(CLAIM_POLL_SECONDS)
         return True
 
     def _attempt(self, connection: Connection, job: Job) -> None:
         attempts = job.attempts if job.id == self._interrupted else job.attempts + 1
         self._interrupted = job.id
         with transaction(connection):
-            [(first_start,)] = query(connection, "start_job", id=job.id, attempts=attempts)
+            first_start = QUERIES.value(connection, "start_job", datetime, id=job.id, attempts=attempts)
         self._first_starts.append(first_start)
         started = self._clock.monotonic()
         try:
@@ -138,12 +126,12 @@ class BatchRun:
         store = Store(connection, BATCH_SHARD)
         with closing(open_connection()) as table_maker, store.transaction():
             loaded = load_file(store, table_maker, path, job.file or path.name, job.job_id, self._clock.now())
-            if job.content_hash and loaded.content_hash != bytes(job.content_hash):
+            if job.content_hash and loaded.content_hash != job.content_hash:
                 raise InvalidFile(
                     "it was changed after it had been registered: write under another name, and rename to *.csv when"
                     " complete"
                 )
-            query(
+            QUERIES.run(
                 connection,
                 "complete_job",
                 id=job.id,
@@ -163,7 +151,7 @@ class BatchRun:
                 raise InvalidFile(f"its file is not in {path}: put it into the inbox again")
             return path
         with transaction(connection):
-            zone = ZoneInfo(time_zone_name(connection))
+            zone = time_zone(connection)
         return write_generated_file(self._directory / GENERATED, job.business_date, zone)
 
     def _give_back(
@@ -179,7 +167,7 @@ class BatchRun:
 
     def _end_attempt(self, connection: Connection, job: Job, status: JobStatus, error: str) -> None:
         with transaction(connection):
-            query(connection, "end_attempt", id=job.id, status=status, error=error)
+            QUERIES.run(connection, "end_attempt", id=job.id, status=status, error=error)
         if status is JobStatus.PENDING:
             self._to_retry.append(job.job_id)
         else:
@@ -197,7 +185,7 @@ class BatchRun:
         if not self._first_starts:
             return []
         with transaction(connection):
-            return [job_id for (job_id,) in query(connection, "failed_since", since=min(self._first_starts))]
+            return QUERIES.column(connection, "failed_since", str, since=min(self._first_starts))
 
 
 def _log_completion(job: Job, loaded: LoadedFile, seconds: float) -> None:

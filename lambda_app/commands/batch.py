@@ -2,9 +2,9 @@
 
 import logging
 from contextlib import closing
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -12,6 +12,7 @@ from lambda_app import settings
 from lambda_app.batch import planner
 from lambda_app.batch.connection import connect_patiently
 from lambda_app.batch.runner import BatchRun
+from lambda_app.core.batch.schedule import ListedJob
 from lambda_app.host import terminal
 from lambda_app.host.clock import SystemClock
 from lambda_app.host.environment import batch_directory
@@ -19,13 +20,6 @@ from lambda_app.host.terminal import Column, Styled
 
 logger = logging.getLogger(__name__)
 
-# As the query gives them.
-COUNT_KEYS = ("rows_read", "rows_loaded", "rows_duplicate", "rows_rejected")
-JOB_KEYS = (
-    *("job_id", "business_date", "source", "status", "attempts"),
-    *COUNT_KEYS,
-    *("started_at", "finished_at", "error", "file"),
-)
 COLUMNS = (
     Column("job"),
     Column("date"),
@@ -105,22 +99,23 @@ def run(directory: Path) -> None:
 def list_command(limit: int, as_json: bool) -> None:
     """Show the newest jobs."""
     with closing(connect_patiently(SystemClock())) as connection:
-        rows = [dict(zip(JOB_KEYS, row, strict=True)) for row in planner.list_jobs(connection, limit)]
+        jobs = planner.list_jobs(connection, limit)
     if as_json:
-        terminal.say_json({"jobs": rows})
+        terminal.say_json({"jobs": [asdict(job) for job in jobs]})
     else:
-        terminal.say_table(COLUMNS, map(_cells, rows))
+        terminal.say_table(COLUMNS, map(_cells, jobs))
 
 
-def _cells(job: dict[str, Any]) -> list[str | Styled]:
-    start, end = job["started_at"], job["finished_at"]
+def _cells(job: ListedJob) -> list[str | Styled]:
+    counts = (job.rows_read, job.rows_loaded, job.rows_duplicate, job.rows_rejected)
+    start, end = job.started_at, job.finished_at
     return [
-        job["job_id"],
-        str(job["business_date"]),
-        job["file"] or job["source"],
-        Styled(job["status"], STATUS_STYLES.get(job["status"], "default")),
-        str(job["attempts"]),
-        *("" if job[key] is None else f"{job[key]:,}" for key in COUNT_KEYS),
+        job.job_id,
+        str(job.business_date),
+        job.file or job.source,
+        Styled(job.status, STATUS_STYLES.get(job.status, "default")),
+        str(job.attempts),
+        *("" if count is None else f"{count:,}" for count in counts),
         f"{(end - start).total_seconds():.1f}" if start and end else "",
-        job["error"] or "",
+        job.error or "",
     ]

@@ -3,19 +3,22 @@
 import base64
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from functools import wraps
-from typing import Any
+from typing import TypeVar
 
 import click
 
 from lambda_app.core.operate.letter_text import readable
 from lambda_app.host import terminal
 from lambda_app.host.clock import SystemClock
-from lambda_app.host.terminal import Column
+from lambda_app.host.terminal import Column, Styled
 from lambda_app.operate.dead_letters import (
     Filters,
+    FrequentReason,
+    ListedLetter,
     count_by_reason,
     list_letters,
     mark_discarded,
@@ -27,13 +30,6 @@ from lambda_app.operate.retry import Retry
 logger = logging.getLogger(__name__)
 
 SHOWN_REASONS = 5
-# As the queries give them.
-LETTER_KEYS = ("id", "received_at", "topic", "partition", "offset", "file", "line", "resolution", "reason")
-REASON_KEYS = ("reason", "count", "first_received_at", "last_received_at")
-SHOWN_KEYS = (
-    *("id", "topic", "topic_id", "partition", "offset", "file", "line", "job_id"),
-    *("reason", "received_at", "resolved_at", "resolution", "raw"),
-)
 LETTER_COLUMNS = (
     Column("id", right=True),
     Column("received", fold=True, wide=True),
@@ -47,6 +43,7 @@ REASON_COLUMNS = (
     Column("last", fold=True),
     Column("reason", fold=True),
 )
+Listed = TypeVar("Listed", ListedLetter, FrequentReason)
 _ID = click.IntRange(1, 2**63 - 1)
 
 
@@ -102,18 +99,16 @@ def dead_letters() -> None:
 @terminal.json_option
 def list_command(filters: Filters, limit: int, resolved: bool, by_reason: bool, as_json: bool) -> None:
     """Show the newest dead letters that are open, or those with these IDs."""
-    look, keys = (count_by_reason, REASON_KEYS) if by_reason else (list_letters, LETTER_KEYS)
-    count, found = look(filters, limit, resolved)
-    rows = [dict(zip(keys, row, strict=True)) for row in found]
-    if as_json:
-        terminal.say_json({"count": count, "reasons" if by_reason else "dead_letters": rows})
-        return
     if by_reason:
-        terminal.say_table(REASON_COLUMNS, map(_reason_cells, rows))
+        count, reasons = count_by_reason(filters, limit, resolved)
+        _say_list("reasons", reasons, count, as_json, REASON_COLUMNS, _reason_cells)
+        part = ""
     else:
-        terminal.say_table(LETTER_COLUMNS, map(_letter_cells, rows))
-    part = "" if by_reason or len(rows) == count else f"{len(rows):,} of "
-    terminal.say(f"{part}{count:,} {'' if resolved else 'open '}dead letters")
+        count, letters = list_letters(filters, limit, resolved)
+        _say_list("dead_letters", letters, count, as_json, LETTER_COLUMNS, _letter_cells)
+        part = "" if len(letters) == count else f"{len(letters):,} of "
+    if not as_json:
+        terminal.say(f"{part}{count:,} {'' if resolved else 'open '}dead letters")
 
 
 @dead_letters.command()
@@ -121,28 +116,29 @@ def list_command(filters: Filters, limit: int, resolved: bool, by_reason: bool, 
 @terminal.json_option
 def show(letter_id: int, as_json: bool) -> None:
     """Show everything about a dead letter: what it holds as text, or as a hex dump when it is none."""
-    letter = dict(zip(SHOWN_KEYS, show_letter(letter_id), strict=True))
-    stored = letter.pop("raw")
-    raw = None if stored is None else bytes(stored)
+    letter = show_letter(letter_id)
     if as_json:
-        terminal.say_json(letter | _json_bytes(raw))
+        document = asdict(letter)
+        del document["raw"]
+        terminal.say_json(document | _json_bytes(letter.raw))
         return
-    if letter["topic"] is not None:
-        origin = "topic {topic} (id {topic_id}), partition {partition}, offset {offset}"
+    if letter.topic is not None:
+        topic = f"topic {letter.topic} (id {letter.topic_id or 'unknown'})"
+        origin = f"{topic}, partition {letter.partition}, offset {letter.offset}"
     else:
-        origin = "file {file}, line {line}, job {job_id}"
+        origin = f"file {letter.file}, line {letter.line}, job {letter.job_id or 'unknown'}"
     facts = {
-        "id": letter["id"],
-        "from": origin.format_map({key: "unknown" if value is None else value for key, value in letter.items()}),
-        "reason": letter["reason"],
-        "received": _moment(letter["received_at"]),
-        "resolved": f"{_moment(letter['resolved_at'])}, {letter['resolution']}" if letter["resolved_at"] else "no",
-        "size": "no value" if raw is None else f"{len(raw):,} bytes",
+        "id": letter.id,
+        "from": origin,
+        "reason": letter.reason,
+        "received": _moment(letter.received_at),
+        "resolved": f"{_moment(letter.resolved_at)}, {letter.resolution}" if letter.resolved_at else "no",
+        "size": "no value" if letter.raw is None else f"{len(letter.raw):,} bytes",
     }
     for name, value in facts.items():
         terminal.say(f"{name:10}{value}")
-    if raw is not None:
-        for line in ("", *readable(raw).split("\n")):
+    if letter.raw is not None:
+        for line in ("", *readable(letter.raw).split("\n")):
             terminal.say(line)
 
 
@@ -184,6 +180,20 @@ def discard(filters: Filters, all_open: bool, yes: bool) -> None:
     logger.info("Discarded %d dead letters", count, extra={"discarded": count})
 
 
+def _say_list(
+    name: str,
+    found: Sequence[Listed],
+    count: int,
+    as_json: bool,
+    columns: Sequence[Column],
+    cells: Callable[[Listed], list[str | Styled]],
+) -> None:
+    if as_json:
+        terminal.say_json({"count": count, name: [asdict(each) for each in found]})
+    else:
+        terminal.say_table(columns, map(cells, found))
+
+
 def _require_a_choice(filters: Filters, all_open: bool) -> None:
     if filters and all_open:
         raise click.UsageError("Give --all-open, or ids and filters, not both.")
@@ -210,20 +220,17 @@ def _log_outcome(run: Retry, seconds: float) -> None:
     )
 
 
-def _letter_cells(letter: dict[str, Any]) -> list[str]:
-    origin = "{file} line {line}" if letter["topic"] is None else "{topic}/{partition} offset {offset}"
-    return [
-        str(letter["id"]),
-        _moment(letter["received_at"]),
-        origin.format_map(letter),
-        letter["resolution"] or "open",
-        letter["reason"],
-    ]
+def _letter_cells(letter: ListedLetter) -> list[str | Styled]:
+    if letter.topic is None:
+        origin = f"{letter.file} line {letter.line}"
+    else:
+        origin = f"{letter.topic}/{letter.partition} offset {letter.offset}"
+    return [str(letter.id), _moment(letter.received_at), origin, letter.resolution or "open", letter.reason]
 
 
-def _reason_cells(reason: dict[str, Any]) -> list[str]:
-    first, last = _moment(reason["first_received_at"]), _moment(reason["last_received_at"])
-    return [f"{reason['count']:,}", first, last, reason["reason"]]
+def _reason_cells(reason: FrequentReason) -> list[str | Styled]:
+    first, last = _moment(reason.first_received_at), _moment(reason.last_received_at)
+    return [f"{reason.count:,}", first, last, reason.reason]
 
 
 def _json_bytes(raw: bytes | None) -> dict[str, str | None]:

@@ -10,7 +10,8 @@ from types import MappingProxyType
 
 import psycopg2
 import psycopg2.errors
-from psycopg2.extensions import TRANSACTION_STATUS_IDLE, connection
+from psycopg2.extensions import TRANSACTION_STATUS_IDLE, connection, cursor, new_type, register_type
+from psycopg2.extras import register_uuid
 
 from lambda_app import settings
 from lambda_app.errors import AccessRefused, DatabaseUnavailable, InvalidConfiguration
@@ -44,6 +45,13 @@ _MISCONFIGURATIONS = re.compile(
 )
 
 
+def _bytes(value: str | bytes | None, at: cursor) -> bytes | None:
+    return None if value is None else bytes(psycopg2.BINARY(value, at))
+
+
+_BYTES = new_type(psycopg2.BINARY.values, "BYTES", _bytes)
+
+
 def connect(
     service: str,
     application_name: str = "lambda-app",
@@ -71,7 +79,11 @@ def connect(
     if passfile:
         options["passfile"] = str(passfile)
     with translated_errors():
-        return psycopg2.connect("", connection_factory=connection, cursor_factory=None, **options)
+        made = psycopg2.connect("", connection_factory=connection, cursor_factory=None, **options)
+    # What rows hold, as core knows it: psycopg2 gives uuid as text and bytea as a view of memory.
+    register_uuid(conn_or_curs=made)  # type: ignore[no-untyped-call]
+    register_type(_BYTES, made)
+    return made
 
 
 @contextmanager

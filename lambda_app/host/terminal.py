@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import product
 from typing import NamedTuple
+from uuid import UUID
 
 import click
 from rich.box import SIMPLE_HEAD
@@ -104,4 +105,6 @@ def _text(part: str | Styled) -> Text:
 def _json_value(value: object) -> str:
     if isinstance(value, date | datetime):
         return value.isoformat()
+    if isinstance(value, UUID):
+        return str(value)
     raise TypeError(f"{type(value).__name__} is not JSON")

@@ -6,7 +6,9 @@ from datetime import date
 from lambda_app.core.transaction.days import Days
 from lambda_app.core.transaction.rows import Rows
 from lambda_app.database.connection import Connection, transaction
-from lambda_app.database.queries import fetch_all, queries
+from lambda_app.database.queries import Queries
+
+_QUERIES = Queries("storage")
 
 
 class DayTables:
@@ -39,4 +41,4 @@ class DayTables:
 def ensure_day_tables(connection: Connection, days: Iterable[date]) -> None:
     """Creates the tables of these days unless they are there. Commit soon: others who create tables wait until then."""
     for day in sorted(days):
-        fetch_all(connection, queries("storage")["ensure_partition"], {"day": day})
+        _QUERIES.run(connection, "ensure_partition", day=day)

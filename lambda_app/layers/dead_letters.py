@@ -1,22 +1,38 @@
 """The table dead_letters: what was not valid, kept in the transaction that stores its valid neighbours."""
 
 from collections.abc import Sequence
-from typing import cast
+from dataclasses import dataclass
 
 from lambda_app.core.transaction.outcome import DeadLetter
 from lambda_app.database.connection import Connection
-from lambda_app.database.queries import insert_many, queries
+from lambda_app.database.queries import Queries, array_literal
+
+_QUERIES = Queries("dead_letters")
+
+
+@dataclass(frozen=True, slots=True)
+class _New:
+    """A letter that was not there yet: of the stream its partition."""
+
+    partition: int | None
 
 
 def record_dead_letters(connection: Connection, letters: Sequence[DeadLetter]) -> list[int | None]:
     """Writes dead letters; gives the partition of each that was not there yet."""
-    rows = insert_many(
+    if not letters:
+        return []
+    new = _QUERIES.rows(
         connection,
-        queries("storage")["insert_dead_letters"],
-        [
-            (x.topic, x.topic_id and str(x.topic_id), x.partition, x.offset, x.file, x.line, x.job_id, x.raw, x.reason)
-            for x in letters
-        ],
-        template="(%s, %s::uuid, %s, %s, %s, %s, %s, %s, %s)",
+        "record_letters",
+        _New,
+        topics=array_literal(letter.topic for letter in letters),
+        topic_ids=array_literal(None if letter.topic_id is None else str(letter.topic_id) for letter in letters),
+        partitions=array_literal(letter.partition for letter in letters),
+        offsets=array_literal(letter.offset for letter in letters),
+        files=array_literal(letter.file for letter in letters),
+        lines=array_literal(letter.line for letter in letters),
+        job_ids=array_literal(letter.job_id for letter in letters),
+        raws=array_literal(None if letter.raw is None else "\\x" + letter.raw.hex() for letter in letters),
+        reasons=array_literal(letter.reason for letter in letters),
     )
-    return [partition for (partition,) in cast("list[tuple[int | None]]", rows)]
+    return [letter.partition for letter in new]

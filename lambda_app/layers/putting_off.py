@@ -7,13 +7,15 @@ recompute of the day works them out.
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date
-from typing import cast
 
 from lambda_app.core.transaction.aggregates import Columns, are_keys_rare
 from lambda_app.core.transaction.days import Days
 from lambda_app.core.transaction.stats import Key
 from lambda_app.database.connection import Connection
-from lambda_app.database.queries import array_literal, fetch_all, queries
+from lambda_app.database.locks import share_days
+from lambda_app.database.queries import Queries, array_literal
+
+_QUERIES = Queries("speed_layer")
 
 
 class PuttingOff:
@@ -46,7 +48,7 @@ class PuttingOff:
         """Notes the minutes of days that are better counted as a whole; gives the rows of the others."""
         minutes = set[str]().union(*[each.minutes for each in columns])
         days = self._days.by_minute(minutes)
-        lock_days(self._connection, days.values())
+        share_days(self._connection, days.values())
         generation = read_generation(self._connection)
         if generation != self._generation:
             # A recompute may have worked out what was noted.
@@ -65,19 +67,16 @@ class PuttingOff:
         rows = Counter(days[minute] for each in columns for minute in each.minutes)
         rare = {day: count for day, count in keys.items() if are_keys_rare(count, rows[day])}
         self._upserted.update(rare)
-        put_off = fetch_all(
-            self._connection,
-            queries("speed_layer")["days_to_put_off"],
-            {"days": list(rare), "keys": [self._upserted[day] for day in rare]},
-        )
-        for (day,) in put_off:
-            del self._upserted[cast("date", day)]
-        return {cast("date", day) for (day,) in put_off}
+        keys_of_days = [self._upserted[day] for day in rare]
+        put_off = _QUERIES.column(self._connection, "days_to_put_off", date, days=list(rare), keys=keys_of_days)
+        for day in put_off:
+            del self._upserted[day]
+        return set(put_off)
 
     def _note(self, minutes: Collection[str]) -> None:
         if minutes:
             array = array_literal([minute + "Z" for minute in sorted(minutes)])
-            fetch_all(self._connection, queries("speed_layer")["put_off_minutes"], {"minutes": array})
+            _QUERIES.run(self._connection, "put_off_minutes", minutes=array)
             self._noted.update(minutes)
 
     def _forget(self) -> None:
@@ -85,15 +84,9 @@ class PuttingOff:
         self._noted_days.clear()
 
 
-def lock_days(connection: Connection, days: Iterable[date]) -> None:
-    """Waits for a recompute that takes its snapshot of one of these days; until the commit no other takes one."""
-    fetch_all(connection, queries("speed_layer")["lock_days"], {"days": sorted(set(days))})
-
-
 def read_generation(connection: Connection) -> int:
     """Which generation of rows is written now; behind the lock of a day it is the one after any recompute of it."""
-    [(generation,)] = fetch_all(connection, queries("speed_layer")["generation"])
-    return int(str(generation))
+    return _QUERIES.value(connection, "generation", int)
 
 
 def _without(columns: Iterable[Columns], minutes: Collection[str]) -> Iterator[Columns]:

@@ -8,20 +8,22 @@ import logging
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from enum import Enum, auto
-from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 from lambda_app import settings
 from lambda_app.core.transaction.days import day_bounds
-from lambda_app.database.connection import BATCH, Connection, LockTimeout, connect, transaction, translated_errors
-from lambda_app.database.queries import fetch_all, queries, time_zone_name
+from lambda_app.database.connection import BATCH, Connection, connect, transaction, translated_errors
+from lambda_app.database.locks import Lock, day_key, release, take
+from lambda_app.database.queries import Queries
+from lambda_app.database.zone import time_zone
 from lambda_app.errors import LambdaError
 from lambda_app.host.clock import Clock
 
 logger = logging.getLogger(__name__)
 
+_QUERIES = Queries("recompute")
 _STEPS = (
     "delete_batch_stats",
     "insert_batch_stats",
@@ -55,13 +57,13 @@ class RecomputedDay:
 def dirty_days(connection: Connection) -> list[date]:
     """Closed days that have rows in the speed layer, oldest first."""
     with transaction(connection):
-        return [day for (day,) in _query(connection, "dirty_days")]
+        return _QUERIES.column(connection, "dirty_days", date)
 
 
 def all_days(connection: Connection) -> list[date]:
     """Days up to today that may have transactions, oldest first."""
     with transaction(connection):
-        return [day for (day,) in _query(connection, "all_days")]
+        return _QUERIES.column(connection, "all_days", date)
 
 
 def recompute_days(days: Iterable[date], clock: Clock) -> Iterator[RecomputedDay]:
@@ -83,7 +85,7 @@ def recompute_uncounted(clock: Clock, service: str) -> list[RecomputedDay]:
         # First those that nobody else is at; then what others were at may be left.
         for need in (Need.UNCOUNTED_AND_FREE, Need.UNCOUNTED):
             with translated_errors():
-                days = [day for (day,) in _query(locks, "uncounted_days")]
+                days = _QUERIES.column(locks, "uncounted_days", date)
             recomputed += _recompute_days(connection, locks, days, clock, need)
     return recomputed
 
@@ -102,7 +104,7 @@ def _recompute_days(
     connection: Connection, locks: Connection, days: Iterable[date], clock: Clock, need: Need = Need.NONE
 ) -> Iterator[RecomputedDay]:
     with translated_errors():
-        zone = ZoneInfo(time_zone_name(locks))
+        zone = time_zone(locks)
     for day in days:
         started = clock.monotonic()
         count = _recompute(connection, locks, day, zone, clock, need)
@@ -126,40 +128,40 @@ def _recompute(
     start, end = day_bounds(day, zone)
     values = {"day": day, "start": start, "end": end}
     with _only_recompute(locks, day, may_wait=need is not Need.UNCOUNTED_AND_FREE) as is_ours:
-        if not is_ours or (need is not Need.NONE and not _query(locks, "is_uncounted", **values)[0][0]):
+        if not is_ours or (need is not Need.NONE and not _QUERIES.value(locks, "is_uncounted", bool, **values)):
             return None
-        if _query(locks, "dropped_at", day=day):
+        if _QUERIES.value_or_none(locks, "dropped_at", datetime, day=day):
             raise LambdaError(
                 f"{day} cannot be recomputed: retention dropped its transactions, only its aggregates are left"
             )
         with transaction(connection):
             with _no_writer(locks, day, clock):
-                _query(locks, "begin_generation")
-                _query(connection, "delete_speed_stats", **values)
-            _query(connection, "delete_uncounted_minutes", **values)
+                _QUERIES.run(locks, "begin_generation")
+                _QUERIES.run(connection, "delete_speed_stats", **values)
+            _QUERIES.run(connection, "delete_uncounted_minutes", **values)
             for step in _STEPS:
-                _query(connection, step, **values)
-            [(count,)] = _query(connection, "record_day", **values)
-    return int(count)
+                _QUERIES.run(connection, step, **values)
+            return _QUERIES.value(connection, "record_day", int, **values)
 
 
 @contextmanager
 def _only_recompute(locks: Connection, day: date, may_wait: bool) -> Iterator[bool]:
     """Whether this is the only recompute of the day; when it may wait, it is."""
     with translated_errors():
-        [(is_ours,)] = _query(locks, "lock_recompute" if may_wait else "try_lock_recompute", day=day)
+        is_ours = take(locks, Lock.RECOMPUTE, None if may_wait else 0, day_key(day))
         try:
             yield is_ours
         finally:
             if is_ours:
-                _unlock(locks, "unlock_recompute", day)
+                release(locks, Lock.RECOMPUTE, day_key(day))
 
 
 @contextmanager
 def _no_writer(locks: Connection, day: date, clock: Clock) -> Iterator[None]:
     """While the block runs, nobody adds aggregates to the day; those who did have committed."""
     is_first = True
-    while not _lock_day(locks, day):
+    # New writers queue up behind us: those of the stream shall not wait for a load that takes long.
+    while not take(locks, Lock.DAY, settings.RECOMPUTE_LOCK_SECONDS, day_key(day)):
         if is_first:
             logger.info("Waiting for a load of %s to end", day)
         is_first = False
@@ -167,23 +169,4 @@ def _no_writer(locks: Connection, day: date, clock: Clock) -> Iterator[None]:
     try:
         yield
     finally:
-        _unlock(locks, "unlock_day", day)
-
-
-def _lock_day(locks: Connection, day: date) -> bool:
-    # New writers queue up behind us: those of the stream shall not wait for a load that takes long.
-    try:
-        _query(locks, "lock_day", day=day, milliseconds=int(settings.RECOMPUTE_LOCK_SECONDS * 1000))
-    except LockTimeout:
-        return False
-    return True
-
-
-def _unlock(locks: Connection, name: str, day: date) -> None:
-    # With the connection the lock is gone as well.
-    if not locks.closed:
-        _query(locks, name, day=day)
-
-
-def _query(connection: Connection, name: str, **values: object) -> list[tuple[Any, ...]]:
-    return cast("list[tuple[Any, ...]]", fetch_all(connection, queries("recompute")[name], values))
+        release(locks, Lock.DAY, day_key(day))

@@ -1,7 +1,6 @@
 """Aggregates into the speed layer, in the transaction that stores their rows."""
 
 from collections.abc import Iterable, Sequence
-from typing import cast
 
 from lambda_app.core.transaction.aggregates import Aggregates, Columns
 from lambda_app.core.transaction.copy_text import unescape
@@ -9,9 +8,11 @@ from lambda_app.core.transaction.days import Days
 from lambda_app.core.transaction.stats import Key, Stat, Stats, merge
 from lambda_app.database.connection import Connection, ValueRefused, savepoint
 from lambda_app.database.copy import copy_parts
-from lambda_app.database.queries import array_literal, fetch_all, queries
-from lambda_app.layers.putting_off import PuttingOff, lock_days, read_generation
+from lambda_app.database.locks import share_days
+from lambda_app.database.queries import Queries, array_literal
+from lambda_app.layers.putting_off import PuttingOff, read_generation
 
+_QUERIES = Queries("speed_layer")
 # So many keys are worth a COPY.
 _MANY_KEYS = 5_000
 # A part of them, to be stored while the next is written.
@@ -24,8 +25,7 @@ _COLUMNS = (*_KEY_COLUMNS, "count", "amount_sum", "amount_min", "amount_max", "r
 
 def assign_shard(connection: Connection, member: str) -> int:
     """The shard of a member of the consumer group, which no other member has, on whichever host."""
-    [(shard,)] = fetch_all(connection, queries("speed_layer")["assign_shard"], {"member": member})
-    return cast("int", shard)
+    return _QUERIES.value(connection, "assign_shard", int, member=member)
 
 
 class SpeedLayer:
@@ -82,7 +82,7 @@ class SpeedLayer:
     def _record(self, stats: Stats) -> None:
         if not stats:
             return
-        lock_days(self._connection, self._days.of({minute for minute, _, _ in stats}))
+        share_days(self._connection, self._days.of({minute for minute, _, _ in stats}))
         items = sorted(stats.items())
         if len(stats) > _MANY_KEYS and self._expects_new_keys:
             self._expects_new_keys = insert_stats(self._connection, self._shard, items)
@@ -122,14 +122,12 @@ def upsert_stats(connection: Connection, shard: int, items: Iterable[tuple[Key, 
     keys, stats = zip(*items, strict=True)
     minutes, categories, types = zip(*keys, strict=True)
     columns = dict(zip(Stat._fields, zip(*stats, strict=True), strict=True))
-    fetch_all(
+    _QUERIES.run(
         connection,
-        queries("speed_layer")["upsert_stats"],
-        {
-            "shard": shard,
-            "minutes": array_literal([minute + "Z" for minute in minutes]),
-            "categories": array_literal(map(unescape, categories)),
-            "types": array_literal(map(unescape, types)),
-            **{name: array_literal(values) for name, values in columns.items()},
-        },
+        "upsert_stats",
+        shard=shard,
+        minutes=array_literal([minute + "Z" for minute in minutes]),
+        categories=array_literal(map(unescape, categories)),
+        types=array_literal(map(unescape, types)),
+        **{name: array_literal(values) for name, values in columns.items()},
     )

@@ -7,7 +7,6 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, timedelta
-from zoneinfo import ZoneInfo
 
 from lambda_app.core.transaction.aggregates import Aggregates
 from lambda_app.core.transaction.conflicts import CONTENT, conflict_reason
@@ -17,10 +16,12 @@ from lambda_app.core.transaction.outcome import Refusal, StoreResult
 from lambda_app.core.transaction.rows import Rows
 from lambda_app.database.connection import Connection, UndefinedTable, ValueRefused, savepoint, transaction
 from lambda_app.database.copy import copy_in, copy_parts
-from lambda_app.database.queries import array_literal, fetch_all, queries, time_zone_name
+from lambda_app.database.queries import Queries, array_literal
+from lambda_app.database.zone import time_zone
 from lambda_app.layers.day_tables import ensure_day_tables
 from lambda_app.layers.speed_layer import SpeedLayer
 
+_QUERIES = Queries("storage")
 # 2000-01-01 in UTC is still the day before in the west.
 _FIRST_DAY = date(1999, 12, 31)
 # Rows of a part of a chunk on its way to the temporary table.
@@ -40,7 +41,7 @@ class Store:
         """Asks for the zone that cuts the days, in a transaction of its own."""
         self.connection = connection
         with transaction(connection):
-            self.days = Days(ZoneInfo(time_zone_name(connection)))
+            self.days = Days(time_zone(connection))
         self._speed_layer = SpeedLayer(connection, self.days, shard)
 
     @contextmanager
@@ -130,14 +131,13 @@ def _store_new(connection: Connection, lines: Sequence[str], days: Iterable[date
     # The edges of a day may be its neighbours': it begins twice (clocks go back at midnight), or the zone was another.
     touched = {day + timedelta(days=shift) for day in days for shift in (-1, 0, 1)}
     # Retention may drop one of them: before this line, and it is made again, or after the commit.
-    fetch_all(connection, queries("storage")["hold_partitions"])
+    _QUERIES.run(connection, "hold_partitions")
     ensure_day_tables(connection, {day for day in touched if day >= _FIRST_DAY})
-    fetch_all(connection, queries("storage")["create_chunk_table"])
-    fetch_all(connection, queries("storage")["empty_chunk_table"])
+    _QUERIES.run(connection, "create_chunk_table")
+    _QUERIES.run(connection, "empty_chunk_table")
     parts = ("".join(lines[place : place + _PART]).encode() for place in range(0, len(lines), _PART))
     copy_parts(connection, "pg_temp.chunk", COLUMNS, parts)
-    rows = fetch_all(connection, queries("storage")["insert_chunk"])
-    present = [int(str(line)) - 1 for (line,) in rows]
+    present = [line - 1 for line in _QUERIES.column(connection, "insert_chunk", int)]
     conflicts = _find_conflicts(connection, lines, present)
     indexes = {conflict.index for conflict in conflicts}
     duplicates = tuple(index for index in present if index not in indexes)
@@ -149,14 +149,13 @@ def _find_conflicts(connection: Connection, lines: Sequence[str], present: Seque
     if not present:
         return ()
     minutes = {lines[index][:MINUTE_LENGTH] for index in present}
-    rows = fetch_all(
+    # As tuples: the columns of both rows have the same names.
+    rows = _QUERIES.tuples(
         connection,
-        queries("storage")["conflicts"],
-        {
-            "lines": array_literal([index + 1 for index in present]),
-            "first": f"{min(minutes)}:00Z",
-            "last": f"{max(minutes)}:59.999999Z",
-        },
+        "conflicts",
+        lines=array_literal([index + 1 for index in present]),
+        first=f"{min(minutes)}:00Z",
+        last=f"{max(minutes)}:59.999999Z",
     )
     return tuple(
         Refusal(int(str(line)) - 1, conflict_reason(content[: len(CONTENT)], content[len(CONTENT) :]))

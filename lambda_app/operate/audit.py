@@ -3,29 +3,39 @@
 All of PostgreSQL is read in one snapshot while the stream runs, day by day: memory and temporary files stay small.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
-from typing import Any, cast
-from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from lambda_app.broker.topic import topic_log
 from lambda_app.core.batch.job_files import job_place, places_before_claim
 from lambda_app.core.batch.schedule import JobStatus
-from lambda_app.core.operate.audit_facts import DayComparison, Facts, GapTotal, Job, LetterTotal, Position, RowTotal
+from lambda_app.core.operate.audit_facts import (
+    BatchDay,
+    DayComparison,
+    Facts,
+    GapTotal,
+    Job,
+    LetterTotal,
+    Position,
+    RowTotal,
+)
 from lambda_app.core.operate.checks import Check, audit
 from lambda_app.core.stream.offsets import Log
 from lambda_app.core.transaction.days import day_bounds
 from lambda_app.database.connection import READER, Connection, connect, transaction
-from lambda_app.database.queries import fetch_all, queries, time_zone_name
+from lambda_app.database.queries import Queries
+from lambda_app.database.zone import time_zone
 from lambda_app.host.clock import Clock
 from lambda_app.host.environment import batch_directory
 from lambda_app.host.hashing import hash_file
 from lambda_app.settings import Settings
 
+_QUERIES = Queries("verify")
 # A job's file is moved after its commit: it may be on its way.
 SETTLE_SECONDS = 2.0
 _ONE_SNAPSHOT = {
@@ -37,6 +47,19 @@ _ONE_SNAPSHOT = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class _Comparison:
+    """DayComparison, its examples column by column; None for none."""
+
+    found: int
+    expected: int
+    keys: int
+    differing: int
+    example_keys: Sequence[str] | None
+    found_examples: Sequence[Sequence[Decimal | None]] | None
+    expected_examples: Sequence[Sequence[Decimal | None]] | None
+
+
 def verify(config: Settings, clock: Clock) -> list[Check]:
     """Takes a second, and two for each million rows.
 
@@ -45,8 +68,8 @@ def verify(config: Settings, clock: Clock) -> list[Check]:
     earlier = topic_log(config)
     with closing(connect(READER, "lambda-verify", _ONE_SNAPSHOT)) as connection:
         with transaction(connection):
-            _query(connection, "lock_transactions")
-            positions = tuple(_position(*row) for row in _query(connection, "positions"))
+            _QUERIES.run(connection, "lock_transactions")
+            positions = tuple(_QUERIES.rows(connection, "positions", Position))
             log = _around(earlier, topic_log(config))
             facts = _facts(connection, log, positions)
         misplaced, changed = _suspect_files(connection, batch_directory(), clock)
@@ -62,49 +85,40 @@ def _around(earlier: Log, later: Log) -> Log:
 
 
 def _facts(connection: Connection, log: Log, positions: tuple[Position, ...]) -> Facts:
-    zone = ZoneInfo(time_zone_name(connection))
-    rows = tuple(RowTotal(*row) for row in _query(connection, "rows"))
-    served_days = {day for (day,) in _query(connection, "stats_days")}
-    batch_days = {day for (day,) in _query(connection, "day_stats_days")}
-    dropped = {day for (day,) in _query(connection, "dropped_days")}
+    zone = time_zone(connection)
+    rows = tuple(_QUERIES.rows(connection, "rows", RowTotal))
+    served_days = set(_QUERIES.column(connection, "stats_days", date))
+    batch_days = _QUERIES.column(connection, "day_stats_days", date)
+    dropped = set(_QUERIES.column(connection, "dropped_days", date))
     kept = ({each.day for each in rows} | served_days) - dropped
     return Facts(
         log=log,
         positions=positions,
-        gaps=tuple(GapTotal(*row) for row in _query(connection, "gaps")),
-        letters=tuple(LetterTotal(*row) for row in _query(connection, "letters")),
+        gaps=tuple(_QUERIES.rows(connection, "gaps", GapTotal)),
+        letters=tuple(_QUERIES.rows(connection, "letters", LetterTotal)),
         rows=rows,
-        jobs=_jobs(connection),
-        dropped={day: int(_of_day(connection, "served", day, zone)[0]) for day in sorted(dropped)},
+        jobs=tuple(_QUERIES.rows(connection, "jobs", Job)),
+        dropped={day: _served(connection, day, zone) for day in sorted(dropped)},
         serving=_compare(connection, "compare_serving_view", kept, zone),
         day_stats=_compare(connection, "compare_day_stats", batch_days, zone),
-        batch_days=tuple(cast("list[tuple[date, int, int]]", _query(connection, "batch_days"))),
-        impossible_speed_stats=int(_query(connection, "impossible_speed_stats")[0][0]),
+        batch_days=tuple(_QUERIES.rows(connection, "batch_days", BatchDay)),
+        impossible_speed_stats=_QUERIES.value(connection, "impossible_speed_stats", int),
     )
 
 
-def _position(topic: str, partition: int, topic_id: str | None, *numbers: int) -> Position:
-    return Position(topic, partition, UUID(topic_id) if topic_id else None, *numbers)
-
-
-def _jobs(connection: Connection) -> tuple[Job, ...]:
-    jobs = (Job(*row) for row in _query(connection, "jobs"))
-    return tuple(replace(job, content_hash=job.content_hash and bytes(job.content_hash)) for job in jobs)
+def _served(connection: Connection, day: date, zone: ZoneInfo) -> int:
+    start, end = day_bounds(day, zone)
+    return _QUERIES.value(connection, "served", int, start=start, end=end)
 
 
 def _compare(connection: Connection, name: str, days: Iterable[date], zone: ZoneInfo) -> tuple[DayComparison, ...]:
     comparisons = []
     for day in sorted(days):
-        found, expected, keys, differing, *examples = _of_day(connection, name, day, zone)
-        shown = tuple(zip(*(each or [] for each in examples), strict=True))
-        comparisons.append(DayComparison(day, found, expected, keys, differing, shown))
+        start, end = day_bounds(day, zone)
+        [row] = _QUERIES.rows(connection, name, _Comparison, day=day, start=start, end=end)
+        examples = zip(row.example_keys or (), row.found_examples or (), row.expected_examples or (), strict=True)
+        comparisons.append(DayComparison(day, row.found, row.expected, row.keys, row.differing, tuple(examples)))
     return tuple(comparisons)
-
-
-def _of_day(connection: Connection, name: str, day: date, zone: ZoneInfo) -> tuple[Any, ...]:
-    start, end = day_bounds(day, zone)
-    [row] = _query(connection, name, day=day, start=start, end=end)
-    return row
 
 
 def _suspect_files(
@@ -122,7 +136,7 @@ def _suspect_files(
 
 def _look_at_files(connection: Connection, directory: Path, among: set[Job] | None) -> tuple[set[Job], set[Job]]:
     with transaction(connection):
-        jobs = _jobs(connection)
+        jobs = _QUERIES.rows(connection, "jobs", Job)
     missing, changed = set(), set()
     for job in jobs:
         if job.file is None or job.content_hash is None or job.continued_by or (among is not None and job not in among):
@@ -144,7 +158,3 @@ def _look_at_files(connection: Connection, directory: Path, among: set[Job] | No
 
 def _in_order(jobs: Iterable[Job]) -> tuple[Job, ...]:
     return tuple(sorted(jobs, key=lambda job: job.job_id))
-
-
-def _query(connection: Connection, name: str, **values: object) -> list[tuple[Any, ...]]:
-    return cast("list[tuple[Any, ...]]", fetch_all(connection, queries("verify")[name], values or None))

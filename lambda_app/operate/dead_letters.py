@@ -4,14 +4,17 @@ from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, cast
+from typing import TypeVar
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from lambda_app.core.operate.letter_text import EXAMPLE, like_pattern
 from lambda_app.database.connection import BATCH, Connection, connect, transaction
-from lambda_app.database.queries import fetch_all, queries, time_zone_name
+from lambda_app.database.queries import Part, Queries
+from lambda_app.database.zone import time_zone
 from lambda_app.errors import LambdaError
 
+QUERIES = Queries("dead_letters")
 # A retry that is suspended on its terminal must not keep rows locked that the stream may wait for.
 _SERVER_SETTINGS = {"idle_in_transaction_session_timeout": "30s"}
 
@@ -35,6 +38,62 @@ class Filters:
 
 
 @dataclass(frozen=True)
+class ListedLetter:
+    """A letter without what it holds."""
+
+    id: int
+    received_at: datetime
+    # Of a message of the stream.
+    topic: str | None
+    partition: int | None
+    offset: int | None
+    # Of a record of a file.
+    file: str | None
+    line: int | None
+    # What became of it; None: it is open.
+    resolution: str | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class FrequentReason:
+    """A reason, without the value that it shows, and how often it was given."""
+
+    reason: str
+    count: int
+    first_received_at: datetime
+    last_received_at: datetime
+
+
+@dataclass(frozen=True)
+class ShownLetter:
+    """Everything about a letter."""
+
+    id: int
+    topic: str | None
+    topic_id: UUID | None
+    partition: int | None
+    offset: int | None
+    file: str | None
+    line: int | None
+    job_id: str | None
+    reason: str
+    received_at: datetime
+    resolved_at: datetime | None
+    resolution: str | None
+    # None for a message without a value.
+    raw: bytes | None
+
+
+@dataclass(frozen=True)
+class Matching:
+    """How many letters pass the filters, and the id of the last of them."""
+
+    count: int
+    last: int | None
+
+
+@dataclass(frozen=True)
 class Selection:
     """The open letters that passed the filters at one moment; later ones are not among them."""
 
@@ -42,55 +101,67 @@ class Selection:
     # Of the query `matches`.
     values: Mapping[str, object]
 
-
-def list_letters(filters: Filters, limit: int, resolved: bool) -> tuple[int, list[tuple[Any, ...]]]:
-    """How many pass the filters, and the newest of them, as `list` in dead_letters.sql gives them."""
-    return _look("list", filters, resolved, limit=limit)
-
-
-def count_by_reason(filters: Filters, limit: int, resolved: bool) -> tuple[int, list[tuple[Any, ...]]]:
-    """How many pass the filters, and the most frequent reasons: reason, count, first and last time."""
-    return _look("count_by_reason", filters, resolved, limit=limit, example=EXAMPLE)
+    def condition(self, connection: Connection) -> Part:
+        """For the queries with `matches`."""
+        return QUERIES.part(connection, "matches", **self.values)
 
 
-def show_letter(letter_id: int) -> tuple[Any, ...]:
-    """Everything about one, as `show` in dead_letters.sql gives it. Raises LambdaError when there is none."""
+Found = TypeVar("Found", ListedLetter, FrequentReason)
+
+
+def list_letters(filters: Filters, limit: int, resolved: bool) -> tuple[int, list[ListedLetter]]:
+    """How many pass the filters, and the newest of them."""
+    return _look("list", ListedLetter, filters, resolved, limit=limit)
+
+
+def count_by_reason(filters: Filters, limit: int, resolved: bool) -> tuple[int, list[FrequentReason]]:
+    """How many pass the filters, and the most frequent reasons."""
+    return _look("count_by_reason", FrequentReason, filters, resolved, limit=limit, example=EXAMPLE)
+
+
+def show_letter(letter_id: int) -> ShownLetter:
+    """Everything about one. Raises LambdaError when there is none."""
     with closing(open_connection()) as connection, transaction(connection):
-        rows = query(connection, "show", {"id": letter_id})
-    if not rows:
+        letter = QUERIES.row(connection, "show", ShownLetter, id=letter_id)
+    if letter is None:
         raise LambdaError(
             f"there is no dead letter {letter_id}: lambda-app dead-letters list --all shows what there is"
         )
-    return rows[0]
+    return letter
 
 
 def select_open(filters: Filters) -> Selection:
     """The open letters that pass the filters now. Raises LambdaError when an id among them is none of a letter."""
     with closing(open_connection()) as connection, transaction(connection):
-        unknown = [str(number) for (number,) in query(connection, "unknown_ids", {"ids": list(filters.ids)})]
+        unknown = QUERIES.column(connection, "unknown_ids", int, ids=list(filters.ids))
         if unknown:
-            raise LambdaError(f"there is no dead letter {', '.join(unknown)}")
+            raise LambdaError(f"there is no dead letter {', '.join(map(str, unknown))}")
         values = _values(connection, filters, resolved=False)
-        [(count, last)] = query(connection, "count", values)
-    return Selection(count, {**values, "last": last or 0})
+        matching = count_matching(connection, QUERIES.part(connection, "matches", **values))
+    return Selection(matching.count, {**values, "last": matching.last or 0})
 
 
 def mark_discarded(selection: Selection) -> int:
     """Marks those that are still open as discarded; says how many."""
-    with closing(open_connection()) as connection, transaction(connection), connection.cursor() as cursor:
-        cursor.execute(_text("discard"), selection.values)
-        return cursor.rowcount
-
-
-def _look(name: str, filters: Filters, resolved: bool, **values: object) -> tuple[int, list[tuple[Any, ...]]]:
     with closing(open_connection()) as connection, transaction(connection):
-        matching = _values(connection, filters, resolved)
-        [(count, _)] = query(connection, "count", matching)
-        return count, query(connection, name, {**matching, **values})
+        return QUERIES.run(connection, "discard", matches=selection.condition(connection))
+
+
+def count_matching(connection: Connection, matches: Part) -> Matching:
+    """How many letters pass, inside the caller's transaction."""
+    [matching] = QUERIES.rows(connection, "count", Matching, matches=matches)
+    return matching
+
+
+def _look(name: str, into: type[Found], filters: Filters, resolved: bool, **values: object) -> tuple[int, list[Found]]:
+    with closing(open_connection()) as connection, transaction(connection):
+        matches = QUERIES.part(connection, "matches", **_values(connection, filters, resolved))
+        count = count_matching(connection, matches).count
+        return count, QUERIES.rows(connection, name, into, matches=matches, **values)
 
 
 def _values(connection: Connection, filters: Filters, resolved: bool) -> dict[str, object]:
-    zone = ZoneInfo(time_zone_name(connection))
+    zone = time_zone(connection)
     return {
         "resolved": resolved,
         "ids": list(filters.ids) or None,
@@ -109,13 +180,3 @@ def _aware(time: datetime | None, zone: ZoneInfo) -> datetime | None:
 def open_connection() -> Connection:
     """A connection with the rights of the batch role, which may store what a retry finds valid."""
     return connect(BATCH, "lambda-dead-letters", _SERVER_SETTINGS)
-
-
-def _text(name: str) -> str:
-    texts = queries("dead_letters")
-    return texts[name].replace("{matches}", texts["matches"])
-
-
-def query(connection: Connection, name: str, values: Mapping[str, object]) -> list[tuple[Any, ...]]:
-    """Runs a query of dead_letters.sql inside the caller's transaction."""
-    return cast("list[tuple[Any, ...]]", fetch_all(connection, _text(name), values))

@@ -7,18 +7,21 @@ import logging
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import date, timedelta
-from typing import Any, cast
+from datetime import date, datetime, timedelta
 
 from lambda_app import settings
 from lambda_app.core.backoff import Backoff
 from lambda_app.database.connection import OWNER, Connection, DependentObjects, LockTimeout, connect, translated_errors
-from lambda_app.database.queries import fetch_all, queries
+from lambda_app.database.locks import Lock, day_key, hold
+from lambda_app.database.queries import Name, Queries, union_all
+from lambda_app.database.zone import today
 from lambda_app.errors import DatabaseUnavailable, LambdaError
 from lambda_app.host.clock import Clock
 from lambda_app.layers.day_tables import ensure_day_tables
 
 logger = logging.getLogger(__name__)
+
+_QUERIES = Queries("maintenance")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +39,26 @@ class _Partition:
     is_to_count: bool
 
     @property
-    def name(self) -> str:
-        return _partition_name(self.day)
+    def table(self) -> Name:
+        return _table(self.day)
+
+    @property
+    def index(self) -> Name:
+        return Name(f"{_table_name(self.day)}_id_idx")
 
     @property
     def days(self) -> list[date]:
         return [self.first_day + timedelta(days=n) for n in range((self.last_day - self.first_day).days + 1)]
+
+
+@dataclass(frozen=True, slots=True)
+class _RepeatedIds:
+    """Transaction ids of a day that occur again, there or in the days before."""
+
+    count: int
+    # A few of them as literals of SQL, with commas between them.
+    examples: str | None
+    counted_at: datetime
 
 
 def maintain(retention_days: int | None, clock: Clock) -> None:
@@ -71,15 +88,12 @@ def _connect() -> Connection:
 def _maintain_once(connection: Connection, retention_days: int | None, clock: Clock) -> None:
     try:
         with translated_errors():
-            if not _lock(connection, clock):
+            if not hold(connection, Lock.MAINTENANCE, settings.LOCK_WAIT_SECONDS, clock):
                 logger.warning("Another maintenance is at work: nothing to do for this one")
                 return
-            [(today,)] = _query(connection, "today")
-            ensure_day_tables(connection, (today, today + timedelta(days=1)))
-            closed = [
-                _Partition(*row)
-                for row in _query(connection, "closed_partitions", days_before=settings.REPEATED_IDS_DAYS)
-            ]
+            this_day = today(connection)
+            ensure_day_tables(connection, (this_day, this_day + timedelta(days=1)))
+            closed = _QUERIES.rows(connection, "closed_partitions", _Partition, days_before=settings.REPEATED_IDS_DAYS)
             _build_indexes(connection, closed, clock)
             _count_repeated_ids(connection, closed, clock)
             if retention_days is not None:
@@ -92,25 +106,16 @@ def _maintain_once(connection: Connection, retention_days: int | None, clock: Cl
         raise LambdaError(f"The maintenance failed, and goes on the next night: {error}") from error
 
 
-def _lock(connection: Connection, clock: Clock) -> bool:
-    deadline = clock.monotonic() + settings.MAINTENANCE_LOCK_SECONDS
-    while True:
-        [(locked,)] = _query(connection, "try_lock")
-        if locked or clock.monotonic() >= deadline:
-            return bool(locked)
-        clock.sleep(settings.MAINTENANCE_POLL_SECONDS)
-
-
 def _build_indexes(connection: Connection, partitions: Sequence[_Partition], clock: Clock) -> None:
-    fetch_all(connection, f"SET lock_timeout = '{settings.INDEX_LOCK_SECONDS}s'")
+    _QUERIES.run(connection, "set_lock_timeout", milliseconds=int(settings.INDEX_LOCK_SECONDS * 1000))
     for partition in partitions:
         if partition.has_index:
             continue
         started = clock.monotonic()
         try:
             if partition.has_broken_index:
-                _query(connection, "drop_broken_index", partition=partition.name)
-            _query(connection, "build_index", partition=partition.name)
+                _QUERIES.run(connection, "drop_broken_index", index=partition.index)
+            _QUERIES.run(connection, "build_index", partition=partition.table, index=partition.index)
         except LockTimeout:
             logger.warning(
                 "%s and the days after it get their index the next night: a transaction has been open for %d s"
@@ -134,31 +139,37 @@ def _count_repeated_ids(connection: Connection, partitions: Sequence[_Partition]
         started = clock.monotonic()
         first = partition.day - timedelta(days=settings.REPEATED_IDS_DAYS)
         days = [other.day for other in partitions if first <= other.day <= partition.day]
-        [(count, examples, counted_at)] = _query(
-            connection,
-            "count_repeated_ids",
-            ids=" UNION ALL ".join(
-                f"SELECT transaction_id, {day == partition.day} AS is_of_day FROM lambda.{_partition_name(day)}"
-                for day in days
-            ),
-            examples=settings.REPEATED_IDS_EXAMPLES,
+        ids = union_all(
+            _QUERIES.part(connection, "ids_of_day", partition=_table(day), is_of_day=day == partition.day)
+            for day in days
         )
-        _query(connection, "record_repeated_ids", day=partition.day, repeated_ids=count, closed_at=counted_at)
-        _report_repeated_ids(partition.day, first, count, examples, clock.monotonic() - started)
+        [repeated] = _QUERIES.rows(
+            connection, "count_repeated_ids", _RepeatedIds, ids=ids, examples=settings.REPEATED_IDS_EXAMPLES
+        )
+        _QUERIES.run(
+            connection,
+            "record_repeated_ids",
+            lock=Lock.RECOMPUTE,
+            key=day_key(partition.day),
+            day=partition.day,
+            repeated_ids=repeated.count,
+            closed_at=repeated.counted_at,
+        )
+        _report_repeated_ids(partition.day, first, repeated, clock.monotonic() - started)
 
 
-def _report_repeated_ids(day: date, first: date, count: int, examples: str | None, seconds: float) -> None:
-    fields = {"business_date": day, "repeated_ids": count}
-    logger.info("%s closed: %d repeated transaction ids, counted in %.1f s", day, count, seconds, extra=fields)
-    if count:
+def _report_repeated_ids(day: date, first: date, repeated: _RepeatedIds, seconds: float) -> None:
+    fields = {"business_date": day, "repeated_ids": repeated.count}
+    logger.info("%s closed: %d repeated transaction ids, counted in %.1f s", day, repeated.count, seconds, extra=fields)
+    if repeated.count:
         logger.warning(
             "%s has %d transaction ids that occur with another time too, that day or up to %d days before."
             " Look at some: SELECT * FROM transactions WHERE transaction_id IN (%s)"
             " AND event_time >= '%s' AND event_time < '%s' ORDER BY transaction_id, event_time",
             day,
-            count,
+            repeated.count,
             settings.REPEATED_IDS_DAYS,
-            examples,
+            repeated.examples,
             first,
             day + timedelta(days=1),
             extra=fields,
@@ -188,10 +199,12 @@ def _drop_partitions(connection: Connection, partitions: Sequence[_Partition], c
 def _drop(connection: Connection, partition: _Partition) -> bool:
     """False when the table was in use."""
     try:
-        _query(
+        _QUERIES.run(
             connection,
             "drop_partition",
-            partition=partition.name,
+            lock=Lock.RECOMPUTE,
+            keys=list(map(day_key, partition.days)),
+            partition=partition.table,
             days=partition.days,
             milliseconds=int(settings.DROP_LOCK_SECONDS * 1000),
         )
@@ -204,12 +217,9 @@ def _drop(connection: Connection, partition: _Partition) -> bool:
     return True
 
 
-def _partition_name(day: date) -> str:
+def _table(day: date) -> Name:
+    return Name(_table_name(day))
+
+
+def _table_name(day: date) -> str:
     return f"transactions_{day:%Y%m%d}"
-
-
-def _query(
-    connection: Connection, name: str, partition: str = "", ids: str = "", **values: object
-) -> list[tuple[Any, ...]]:
-    query = queries("maintenance")[name].replace("{partition}", partition).replace("{ids}", ids)
-    return cast("list[tuple[Any, ...]]", fetch_all(connection, query, values))

@@ -13,14 +13,13 @@ import yoyo
 from yoyo.backends import DatabaseBackend
 
 from lambda_app.database.connection import OWNER, Connection, StatementRefused, connect, translated_errors
+from lambda_app.database.locks import Lock, take
 from lambda_app.errors import LambdaError
 from lambda_app.host.environment import credential_path
 
 # yoyo's own tables: apart from those that people look at.
 BOOKKEEPING_SCHEMA = "lambda_migrations"
 _FOLDER = resources.files("lambda_app").joinpath("sql/migrations")
-# Advisory lock, class 3: migrations.
-_LOCK = "SELECT pg_advisory_lock(3, 0)"
 
 
 def migrate() -> list[str]:
@@ -54,7 +53,7 @@ def _migrations() -> Iterator[tuple[DatabaseBackend, yoyo.migrations.MigrationLi
 def _prepare(connection: Connection) -> None:
     connection.autocommit = True
     with translated_errors(), connection.cursor() as cursor:
-        cursor.execute(_LOCK)
+        take(connection, Lock.MIGRATIONS, None)
         cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {BOOKKEEPING_SCHEMA}")
 
 

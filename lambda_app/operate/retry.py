@@ -25,7 +25,7 @@ from lambda_app.host.clock import Clock
 from lambda_app.layers.day_tables import DayTables
 from lambda_app.layers.recompute import recompute_uncounted
 from lambda_app.layers.store import RETRY_SHARD, Store
-from lambda_app.operate.dead_letters import Selection, open_connection, query
+from lambda_app.operate.dead_letters import QUERIES, Selection, count_matching, open_connection
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +44,15 @@ class Letter:
     raw: bytes | None
 
 
+@dataclass(frozen=True, slots=True)
+class _HeaderRow:
+    """The header of the file that a job read."""
+
+    job_id: str
+    header: Sequence[str]
+    delimiter: str
+
+
 class Retry:
     """One call of `dead-letters retry`: tries each letter of a selection once, oldest first."""
 
@@ -52,7 +61,7 @@ class Retry:
         self.duplicate = 0
         # Those that are still open, by reason.
         self.remaining: Counter[str] = Counter()
-        self._values = selection.values
+        self._selection = selection
         self._clock = clock
         # The last letter that was tried.
         self._after = 0
@@ -103,16 +112,15 @@ class Retry:
         return len(letters)
 
     def _lock_next(self, connection: Connection) -> list[Letter]:
-        values = {
-            **self._values,
-            "after": self._after,
-            "limit": settings.RETRY_LETTERS,
-            "bytes": settings.CHUNK_BYTES,
-        }
-        return [
-            Letter(number, is_message, job_id, None if raw is None else bytes(raw))
-            for number, is_message, job_id, raw in query(connection, "lock_next", values)
-        ]
+        return QUERIES.rows(
+            connection,
+            "lock_next",
+            Letter,
+            matches=self._selection.condition(connection),
+            after=self._after,
+            limit=settings.RETRY_LETTERS,
+            bytes=settings.CHUNK_BYTES,
+        )
 
     def _store_letters(
         self, store: Store, day_tables: DayTables, letters: Sequence[Letter]
@@ -137,16 +145,16 @@ class Retry:
 
     def _count_left_out(self, connection: Connection) -> None:
         with transaction(connection):
-            [(count, _)] = query(connection, "count", self._values)
-        if (left_out := count - self.remaining.total()) > 0:
+            matching = count_matching(connection, self._selection.condition(connection))
+        if (left_out := matching.count - self.remaining.total()) > 0:
             self.remaining[_OTHER_RETRY] += left_out
 
 
 def _headers(connection: Connection, letters: Sequence[Letter]) -> dict[str, Header]:
     """The headers of the files, by job."""
     job_ids = {letter.job_id for letter in letters if not letter.is_message}
-    rows = query(connection, "headers", {"job_ids": list(job_ids)}) if job_ids else []
-    return {job_id: Header(tuple(columns), delimiter) for job_id, columns, delimiter in rows}
+    rows = QUERIES.rows(connection, "headers", _HeaderRow, job_ids=list(job_ids)) if job_ids else []
+    return {row.job_id: Header(tuple(row.header), row.delimiter) for row in rows}
 
 
 def _encode(letters: Sequence[Letter], headers: Mapping[str, Header], now: datetime) -> Encoded:
@@ -173,4 +181,4 @@ def _encode_record(letter: Letter, headers: Mapping[str, Header], now: datetime)
 
 
 def _resolve(connection: Connection, resolutions: Mapping[int, str]) -> None:
-    query(connection, "resolve", {"ids": list(resolutions), "resolutions": list(resolutions.values())})
+    QUERIES.run(connection, "resolve", ids=list(resolutions), resolutions=list(resolutions.values()))

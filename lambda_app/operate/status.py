@@ -9,7 +9,6 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, cast
 
 from lambda_app.broker.topic import log_ends
 from lambda_app.core.batch.inbox_entries import InboxEntry
@@ -18,16 +17,27 @@ from lambda_app.core.operate.components import Component, parse_components
 from lambda_app.core.operate.health import JobFacts, PlatformFacts, StreamFacts, UnitFacts
 from lambda_app.core.operate.units import PROPERTIES, UnitSample, parse_cpu_stat, parse_units, unit_facts
 from lambda_app.database.connection import READER, Connection, connect, transaction
-from lambda_app.database.queries import fetch_all, queries
+from lambda_app.database.queries import Queries
 from lambda_app.errors import InvalidConfiguration, LambdaError
 from lambda_app.host.clock import Clock
 from lambda_app.host.environment import batch_directory
 from lambda_app.settings import Settings
 
+_QUERIES = Queries("status")
 SAMPLE_SECONDS = 1.0
 SYSTEMCTL_TIMEOUT_SECONDS = 20
 # Where the newest transaction is looked for first.
 RECENT = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Position:
+    """A partition of the topic in stream_offsets."""
+
+    partition: int
+    next_offset: int
+    stored_count: int
+    gap_count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,11 +145,14 @@ def _log_ends(config: Settings, errors: list[str]) -> dict[int, int] | None:
 
 
 def _positions(config: Settings, connection: Connection | None) -> _Positions:
-    rows = _query(connection, "stream", topic=config.kafka_topic) if connection else []
+    positions: list[_Position] = []
+    if connection:
+        with transaction(connection):
+            positions = _QUERIES.rows(connection, "stream", _Position, topic=config.kafka_topic)
     return _Positions(
-        next_offsets={partition: next_offset for partition, next_offset, _, _ in rows},
-        stored=sum(stored for _, _, stored, _ in rows),
-        gaps=sum(gap > 0 for _, _, _, gap in rows),
+        next_offsets={each.partition: each.next_offset for each in positions},
+        stored=sum(each.stored_count for each in positions),
+        gaps=sum(each.gap_count > 0 for each in positions),
     )
 
 
@@ -149,20 +162,17 @@ def _lag(log_ends: dict[int, int], positions: _Positions) -> int:
 
 
 def _newest(connection: Connection, clock: Clock) -> tuple[float | None, JobFacts | None, tuple[JobFacts, ...]]:
-    last_jobs = [JobFacts(*row) for row in _query(connection, "last_job")]
-    failed_jobs = tuple(JobFacts(*row) for row in _query(connection, "failed_jobs"))
-    return _newest_age(connection, clock), last_jobs[0] if last_jobs else None, failed_jobs
+    with transaction(connection):
+        last_job = _QUERIES.row(connection, "last_job", JobFacts)
+        failed_jobs = tuple(_QUERIES.rows(connection, "failed_jobs", JobFacts))
+    return _newest_age(connection, clock), last_job, failed_jobs
 
 
 def _newest_age(connection: Connection, clock: Clock) -> float | None:
     # Nearly always a day is enough; all of them, with hundreds of partitions, take a hundred times as long.
     for since in (clock.now() - RECENT, "-infinity"):
-        [(age,)] = _query(connection, "newest_age", since=since)
+        with transaction(connection):
+            age = _QUERIES.value_or_none(connection, "newest_age", float, since=since)
         if age is not None:
-            return cast("float", age)
+            return age
     return None
-
-
-def _query(connection: Connection, name: str, **values: object) -> list[tuple[Any, ...]]:
-    with transaction(connection):
-        return cast("list[tuple[Any, ...]]", fetch_all(connection, queries("status")[name], values))

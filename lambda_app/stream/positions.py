@@ -5,36 +5,41 @@ An offset moves by compare-and-set only: who no longer owns a partition gets Par
 
 import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any, cast
+from dataclasses import dataclass
 from uuid import UUID
 
 from lambda_app.core.stream.offsets import Advance, Resumption, StoredPosition, resume_position
 from lambda_app.database.connection import Connection
-from lambda_app.database.queries import array_literal, fetch_all, queries
+from lambda_app.database.queries import Queries, array_literal
 from lambda_app.errors import PartitionLost
 
 logger = logging.getLogger(__name__)
+
+_QUERIES = Queries("positions")
 
 # Of a record's time, which its sender sets: beyond the year 5138, either way, it is none, and PostgreSQL need not try.
 _NO_TIME_MILLISECONDS = 10**14
 
 
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """Of the table: what StoredPosition holds, and of which partition."""
+
+    partition: int
+    next_offset: int
+    topic_id: UUID | None
+    last_hash: bytes | None
+
+
 def read(connection: Connection, topic: str, partitions: Iterable[int]) -> dict[int, StoredPosition]:
     """What the table holds of these partitions."""
-    rows = fetch_all(
-        connection, queries("positions")["select_positions"], {"topic": topic, "partitions": list(partitions)}
-    )
-    return {
-        int(str(partition)): StoredPosition(
-            int(str(offset)), UUID(str(topic_id)) if topic_id else None, bytes(last_hash) if last_hash else None
-        )
-        for partition, offset, topic_id, last_hash in cast("list[tuple[Any, ...]]", rows)
-    }
+    rows = _QUERIES.rows(connection, "select_positions", _Row, topic=topic, partitions=list(partitions))
+    return {row.partition: StoredPosition(row.next_offset, row.topic_id, row.last_hash) for row in rows}
 
 
 def end_frozen_writers(connection: Connection, seconds: int) -> None:
     """Ends the sessions of workers that have an open transaction and have said nothing for so long."""
-    fetch_all(connection, queries("positions")["end_frozen_writers"], {"seconds": seconds})
+    _QUERIES.run(connection, "end_frozen_writers", seconds=seconds)
 
 
 def take_over(
@@ -61,7 +66,7 @@ def take_over(
 
 def prepare(connection: Connection) -> None:
     """Once for a connection, before `advance`."""
-    fetch_all(connection, queries("positions")["prepare_advance"])
+    _QUERIES.run(connection, "prepare_advance")
 
 
 def advance(connection: Connection, topic: str, topic_id: UUID | None, advances: Sequence[Advance]) -> None:
@@ -81,12 +86,8 @@ def advance(connection: Connection, topic: str, topic_id: UUID | None, advances:
         "dead_letters": [a.dead_letters for a in advances],
         "skipped": [a.skipped for a in advances],
     }
-    values = {
-        "topic": topic,
-        "topic_id": str(topic_id) if topic_id else None,
-        **{name: array_literal(column) for name, column in columns.items()},
-    }
-    moved = len(fetch_all(connection, queries("positions")["advance_positions"], values))
+    arrays = {name: array_literal(column) for name, column in columns.items()}
+    moved = _QUERIES.run(connection, "advance_positions", topic=topic, topic_id=topic_id, **arrays)
     if moved != len(advances):
         raise PartitionLost(f"{len(advances) - moved} of {len(advances)} partitions of this chunk moved elsewhere")
 
@@ -105,35 +106,32 @@ def _record(
     values: dict[str, object] = {
         "topic": topic,
         "partition": partition,
-        "topic_id": str(topic_id) if topic_id else None,
+        "topic_id": topic_id,
         "position": resumption.position,
         "gap_count": gap_count,
         "rewound_count": (stored.next_offset if stored else 0) + gap_count - resumption.position,
         "expected": stored.next_offset if stored else None,
-        "expected_topic_id": str(stored.topic_id) if stored and stored.topic_id else None,
+        "expected_topic_id": stored.topic_id if stored else None,
     }
-    with connection.cursor() as cursor:
-        cursor.execute(queries("positions")["move_position" if stored else "insert_position"], values)
-        if cursor.rowcount != 1:
-            raise PartitionLost(f"partition {partition} moved while it was taken over")
-        for gap in resumption.gaps:
-            logger.warning(
-                "Gap in %s/%s from offset %s to %s: %s",
-                topic,
-                partition,
-                gap.from_offset,
-                "?" if gap.to_offset is None else gap.to_offset,
-                gap.reason,
-                extra={"topic": topic, "partition": partition, "offset": gap.from_offset},
-            )
-            cursor.execute(
-                queries("positions")["insert_gap"],
-                {
-                    "topic": topic,
-                    "topic_id": str(gap.topic_id) if gap.topic_id else None,
-                    "partition": partition,
-                    "from_offset": gap.from_offset,
-                    "to_offset": gap.to_offset,
-                    "reason": gap.reason,
-                },
-            )
+    if _QUERIES.run(connection, "move_position" if stored else "insert_position", **values) != 1:
+        raise PartitionLost(f"partition {partition} moved while it was taken over")
+    for gap in resumption.gaps:
+        logger.warning(
+            "Gap in %s/%s from offset %s to %s: %s",
+            topic,
+            partition,
+            gap.from_offset,
+            "?" if gap.to_offset is None else gap.to_offset,
+            gap.reason,
+            extra={"topic": topic, "partition": partition, "offset": gap.from_offset},
+        )
+        _QUERIES.run(
+            connection,
+            "insert_gap",
+            topic=topic,
+            topic_id=gap.topic_id,
+            partition=partition,
+            from_offset=gap.from_offset,
+            to_offset=gap.to_offset,
+            reason=gap.reason,
+        )

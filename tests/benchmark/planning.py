@@ -11,7 +11,7 @@ from importlib import resources
 import psycopg2
 
 from lambda_app.core.transaction.days import day_bounds
-from lambda_app.database.queries import queries
+from lambda_app.database.queries import Queries
 from tests.benchmark.figures import Figure
 from tests.benchmark.platform_under_test import PlatformUnderTest
 from tests.benchmark.serving import VIEWS
@@ -64,9 +64,13 @@ def statements() -> dict[str, str]:
     found = {view: f"SELECT * FROM lambda.{view}" for view in VIEWS}
     for file in resources.files("lambda_app").joinpath("sql/queries").iterdir():
         noun = file.name.removesuffix(".sql")
-        for name, query in queries(noun).items():
+        for name, query in Queries(noun).texts.items():
             statement = re.sub(r"^--.*\n", "", query, flags=re.MULTILINE)
-            if OF_PARTITIONS.search(statement) and statement.startswith((*PLANNED, "LOCK")) and "{" not in statement:
+            if (
+                OF_PARTITIONS.search(statement)
+                and statement.startswith((*PLANNED, "LOCK"))
+                and "%(partition)s" not in statement
+            ):
                 found[f"{noun}.{name}"] = statement
     return found
 
@@ -80,7 +84,7 @@ def plan(platform: PlatformUnderTest, database: str, query: str) -> Planned:
     """Runs it in a new connection, as most of the programs do, and takes it back."""
     with closing(platform.postgres.connect(database)) as connection, connection.cursor() as cursor:
         connection.autocommit = False
-        cursor.execute(queries("storage")["create_chunk_table"])
+        cursor.execute(Queries("storage")["create_chunk_table"])
         milliseconds = 0.0
         if query.startswith(PLANNED):
             cursor.execute(f"EXPLAIN (ANALYZE, SUMMARY, FORMAT JSON) {query}", values())

@@ -8,7 +8,7 @@ from datetime import UTC, date
 import pytest
 
 from lambda_app.core.transaction.days import day_bounds
-from lambda_app.database.queries import queries
+from lambda_app.database.queries import Queries
 from lambda_app.host.clock import SystemClock
 from lambda_app.layers.recompute import recompute_days
 from tests.benchmark.figures import PAIRS, Figure, figure, ratio
@@ -32,7 +32,7 @@ def measure(platform: PlatformUnderTest) -> Iterator[Figure]:
             cursor.execute("VACUUM ANALYZE")
 
             def aggregate() -> None:
-                query = queries("recompute")["insert_batch_stats"]
+                query = Queries("recompute")["insert_batch_stats"]
                 cursor.execute(query[query.index("SELECT") :], dict(zip(("start", "end"), PERIOD, strict=True)))
                 assert sum(row[3] for row in cursor.fetchall()) == ROWS
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import psycopg2
 
 from lambda_app.core.transaction.days import day_bounds
-from lambda_app.database.queries import queries
+from lambda_app.database.queries import Queries
 from tests.benchmark.figures import Figure
 from tests.benchmark.platform_under_test import PARTITIONS, PlatformUnderTest
 from tests.benchmark.synthetic import fill_batch_stats, fill_speed_stats, fill_transactions
@@ -75,7 +75,7 @@ def fill_closed_day(connection: psycopg2.extensions.connection, day: date, zone:
     fill_batch_stats(connection, (start, end))
     with connection.cursor() as cursor:
         for step in STEPS:
-            cursor.execute(queries("recompute")[step], {"day": day, "start": start, "end": end})
+            cursor.execute(Queries("recompute")[step], {"day": day, "start": start, "end": end})
 
 
 def evening_zone(now: datetime) -> str:

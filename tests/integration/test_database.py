@@ -14,12 +14,12 @@ import psycopg2
 import pytest
 
 from lambda_app.database.connection import BATCH, READER, STREAM, Connection, connect, transaction
-from lambda_app.database.queries import fetch_all
 from lambda_app.errors import AccessRefused, DatabaseUnavailable, LambdaError
 from lambda_app.operate import migrations
 from tests.support.fixtures import Database
 from tests.support.postgres_server import POSTGRES_BIN, PostgresServer
 from tests.support.processes import REPOSITORY, free_port
+from tests.support.sql import fetch_all
 
 SCHEMA = REPOSITORY / "lambda_app/sql/schema.sql"
 

@@ -31,9 +31,9 @@ def found(database: Database) -> Callable[..., list[int]]:
     database.query("UPDATE lambda.dead_letters SET resolved_at = now(), resolution = 'discarded' WHERE id = 4")
 
     def find(resolved: bool = False, **filters: object) -> list[int]:
-        count, rows = list_letters(Filters(**filters), 10, resolved)  # type: ignore[arg-type]
-        assert count == len(rows)
-        return [row[0] for row in rows]
+        count, letters = list_letters(Filters(**filters), 10, resolved)  # type: ignore[arg-type]
+        assert count == len(letters)
+        return [letter.id for letter in letters]
 
     return find
 

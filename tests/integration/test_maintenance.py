@@ -202,14 +202,20 @@ def test_day_whose_midnight_comes_twice_is_not_recomputed_from_half_of_it(zoned_
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
-@pytest.mark.parametrize("query", range(1, 14))
+@pytest.mark.parametrize("query", range(1, 17))
 def test_run_killed_at_each_query_is_finished_by_the_next(database: Database, query: int, moment: str) -> None:
-    """Lock, today, list, then for 3 days index (3), count and record (6), drop (1)."""
+    """Lock, today, partitions (2), list, lock_timeout, then for 3 days index (3), count and record (6), drop (1)."""
     store(("T1", noon(1)), ("T1", noon(2)))
     truth = served(database)
 
     killed = subprocess.run(
-        [*trapped(f"operate.maintenance _query {moment} SIGKILL {query}"), "db", "maintain", "--retention-days", "2"],
+        [
+            *trapped(f"database.queries Queries._execute {moment} SIGKILL {query}"),
+            "db",
+            "maintain",
+            "--retention-days",
+            "2",
+        ],
         env=database.environment,
         cwd=REPOSITORY,
         check=False,
@@ -242,7 +248,7 @@ def test_two_runs_at_once_do_the_work_once(database: Database) -> None:
 def test_run_beside_one_that_takes_long_says_so_and_does_nothing(
     database: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(settings, "MAINTENANCE_LOCK_SECONDS", 0)
+    monkeypatch.setattr(settings, "LOCK_WAIT_SECONDS", 0)
 
     with an_open_transaction(database, "SELECT pg_advisory_lock(6, 0)"):
         maintain()

@@ -13,7 +13,6 @@ from lambda_app.core.transaction.copy_text import encode_row
 from lambda_app.core.transaction.message import Transaction
 from lambda_app.core.transaction.rows import Rows
 from lambda_app.database.connection import BATCH, STREAM, connect, transaction
-from lambda_app.database.queries import fetch_all
 from lambda_app.host.clock import SystemClock
 from lambda_app.layers import speed_layer
 from lambda_app.layers.day_tables import DayTables
@@ -27,6 +26,7 @@ from tests.support.load import next_offsets
 from tests.support.messages import message
 from tests.support.processes import wait_until
 from tests.support.recount import recount, served
+from tests.support.sql import fetch_all
 from tests.support.stored_rows import a_store
 
 NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=5)

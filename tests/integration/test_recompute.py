@@ -152,17 +152,17 @@ def test_late_event_does_not_wait_for_a_recompute_at_work(
     database: Database, rng: random.Random, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store(random_rows(rng, 500))
-    query, waits = recompute._query, []
+    run, waits = recompute._QUERIES.run, []
 
-    def with_a_late_chunk(connection: Connection, name: str, **values: object) -> object:
+    def with_a_late_chunk(connection: Connection, name: str, **values: object) -> int:
         if name == "insert_batch_stats":
             started = time.monotonic()
             # Of the same keys as the rows that the recompute has deleted and not yet committed.
             store(random_rows(rng, 500, first=500))
             waits.append(time.monotonic() - started)
-        return query(connection, name, **values)
+        return run(connection, name, **values)
 
-    monkeypatch.setattr(recompute, "_query", with_a_late_chunk)
+    monkeypatch.setattr(recompute._QUERIES, "run", with_a_late_chunk)
 
     assert recompute_all(DAY) == [500]
 

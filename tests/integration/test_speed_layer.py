@@ -13,13 +13,13 @@ from lambda_app.core.transaction.copy_text import encode_row
 from lambda_app.core.transaction.message import Transaction
 from lambda_app.core.transaction.rows import Rows
 from lambda_app.database.connection import BATCH, STREAM, Connection, connect, transaction
-from lambda_app.database.queries import fetch_all
 from lambda_app.errors import AccessRefused
 from lambda_app.layers import speed_layer
 from lambda_app.layers.speed_layer import assign_shard
 from lambda_app.layers.store import BATCH_SHARD, Store
 from tests.support.fixtures import Database
 from tests.support.recount import recount, served
+from tests.support.sql import fetch_all
 
 NOON = datetime(2026, 6, 15, 12, tzinfo=UTC)
 CATEGORIES = ("gas", None, "a\tb\\")

@@ -15,12 +15,12 @@ from lambda_app.core.transaction.message import MAX_LENGTHS, Transaction, parse_
 from lambda_app.core.transaction.outcome import DeadLetter
 from lambda_app.core.transaction.rows import Rows
 from lambda_app.database.connection import STREAM, Connection, connect, transaction
-from lambda_app.database.queries import fetch_all
 from lambda_app.errors import DatabaseUnavailable, InvalidMessage
 from lambda_app.layers.dead_letters import record_dead_letters
 from lambda_app.layers.store import Store
 from tests.support.fixtures import Database
 from tests.support.postgres_server import PostgresServer
+from tests.support.sql import fetch_all
 from tests.support.transactions import NOON, row, store, stored_ids
 
 

@@ -12,11 +12,12 @@ from lambda_app.core.transaction.outcome import Refusal, StoreResult
 from lambda_app.core.transaction.rows import Rows
 from lambda_app.database.connection import STREAM, Connection, connect, transaction
 from lambda_app.database.copy import copy_in
-from lambda_app.database.queries import fetch_all, queries
+from lambda_app.database.queries import Queries
 from lambda_app.layers.store import _find_conflicts
 from tests.support.fixtures import Database
 from tests.support.postgres_server import PostgresServer
 from tests.support.processes import wait_until
+from tests.support.sql import fetch_all
 from tests.support.transactions import CONFLICT, NOON, row, store, stored_ids
 
 
@@ -104,7 +105,7 @@ def test_conflicts_are_looked_up_by_the_key_in_the_partitions_of_their_rows(
     with transaction(connection):
         lines = [encode_row(each, "STREAM") for each in rows[1000:3000]]
         for name in ("create_chunk_table", "empty_chunk_table"):
-            fetch_all(connection, queries("storage")[name])
+            Queries("storage").run(connection, name)
         copy_in(connection, "pg_temp.chunk", COLUMNS, "".join(lines).encode())
         before = scans(connection)
         conflicts = _find_conflicts(connection, lines, range(len(lines)))

@@ -16,9 +16,9 @@ from lambda_app.core.transaction.days import day_bounds
 from lambda_app.core.transaction.message import Transaction
 from lambda_app.core.transaction.rows import Rows
 from lambda_app.database.connection import BATCH, READER, connect
-from lambda_app.database.queries import fetch_all
 from tests.support.fixtures import Database
 from tests.support.recount import recount, served
+from tests.support.sql import fetch_all
 from tests.support.stored_rows import random_row, recompute_all, store
 
 VIEWS = (

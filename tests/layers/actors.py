@@ -14,7 +14,7 @@ from lambda_app.core.transaction.message import Transaction
 from lambda_app.core.transaction.outcome import DeadLetter
 from lambda_app.core.transaction.rows import Rows
 from lambda_app.database.connection import BATCH, connect, transaction
-from lambda_app.database.queries import fetch_all, queries
+from lambda_app.database.queries import Queries
 from lambda_app.errors import DatabaseUnavailable, PartitionLost
 from lambda_app.layers.day_tables import ensure_day_tables
 from lambda_app.layers.dead_letters import record_dead_letters
@@ -172,7 +172,7 @@ class LoadActor(PlatformActor):
                 counts = {"rows_read": 0, "rows_loaded": loaded, "rows_duplicate": duplicate}
                 counts["rows_rejected"] = len(conflicts)
                 ended = {"id": self.id, "header": [], "delimiter": ","}
-                fetch_all(connection, queries("batch")["complete_job"], {**ended, **counts})
+                Queries("batch").run(connection, "complete_job", **ended, **counts)
 
     def is_committed(self) -> bool:
         return self.world.query(f"SELECT status FROM lambda.batch_jobs WHERE id = {self.id}") == [("completed",)]

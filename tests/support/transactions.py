@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from lambda_app.core.transaction.copy_text import encode_row
 from lambda_app.core.transaction.days import Days
@@ -12,7 +11,7 @@ from lambda_app.core.transaction.message import Transaction
 from lambda_app.core.transaction.outcome import StoreResult
 from lambda_app.core.transaction.rows import Rows
 from lambda_app.database.connection import Connection
-from lambda_app.database.queries import time_zone_name
+from lambda_app.database.zone import time_zone
 from lambda_app.layers.store import store_chunk
 from tests.support.fixtures import Database
 
@@ -40,7 +39,7 @@ def store(
     connection: Connection, rows: Sequence[Transaction], ingestion_type: str = "STREAM", expect_duplicates: bool = False
 ) -> StoreResult:
     lines = [encode_row(each, ingestion_type) for each in rows]
-    return store_chunk(connection, Rows.of(lines), Days(ZoneInfo(time_zone_name(connection))), expect_duplicates)
+    return store_chunk(connection, Rows.of(lines), Days(time_zone(connection)), expect_duplicates)
 
 
 def stored_ids(database: Database) -> list[str]:

@@ -41,6 +41,25 @@ class Job:
         return self.file or str(self.business_date)
 
 
+@dataclass(frozen=True, slots=True)
+class ListedJob:
+    """A job as people see it."""
+
+    job_id: str
+    business_date: date
+    source: str
+    status: str
+    attempts: int
+    rows_read: int | None
+    rows_loaded: int | None
+    rows_duplicate: int | None
+    rows_rejected: int | None
+    started_at: datetime | None  # its first start
+    finished_at: datetime | None
+    error: str | None
+    file: str | None
+
+
 def due_dates(last: date | None, today: date) -> list[date]:
     """The closed days after `last`, oldest first; with no `last` (a fresh install) yesterday alone.
 

@@ -85,6 +85,15 @@ class Job:
     continued_by: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class BatchDay:
+    """A day that was recomputed: its transactions as batch_days noted them, and as batch_day_stats has them."""
+
+    day: date
+    noted: int
+    counted: int
+
+
 # A key, and its STAT_COLUMNS on both sides; None on a side that lacks the key.
 Example = tuple[str, Sequence[Decimal | None], Sequence[Decimal | None]]
 
@@ -119,8 +128,7 @@ class Facts:
     serving: tuple[DayComparison, ...] = ()
     # batch_day_stats against batch_stats.
     day_stats: tuple[DayComparison, ...] = ()
-    # Of each recomputed day: its count in batch_days, and in batch_day_stats.
-    batch_days: tuple[tuple[date, int, int], ...] = ()
+    batch_days: tuple[BatchDay, ...] = ()
     impossible_speed_stats: int = 0
     # Jobs whose file is not in its place; None: the directory is not on this host.
     misplaced: tuple[Job, ...] | None = ()

@@ -154,9 +154,9 @@ def _serving_view(facts: Facts) -> Check:
 def _day_stats(facts: Facts) -> Check:
     differences = [line for day in facts.day_stats for line in _day_differences("batch_day_stats", "batch_stats", day)]
     differences += [
-        f"batch_days of {day}: count is {count:,}, batch_day_stats add up to {stats:,}"
-        for day, count, stats in facts.batch_days
-        if count != stats
+        f"batch_days of {each.day}: count is {each.noted:,}, batch_day_stats add up to {each.counted:,}"
+        for each in facts.batch_days
+        if each.noted != each.counted
     ]
     return Check("batch_day_stats", _comparison_figures(facts.day_stats), tuple(differences))
 

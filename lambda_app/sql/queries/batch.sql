@@ -1,7 +1,3 @@
--- today --
--- Today's date in the platform's time zone.
-SELECT (now() AT TIME ZONE lambda.time_zone())::date;
-
 -- last_business_date --
 -- The newest business date that has a job of this source.
 SELECT max(business_date) FROM lambda.batch_jobs WHERE source = %(source)s;
@@ -18,9 +14,7 @@ RETURNING job_id;
 -- since somebody put the file there again. When the file had grown after another job, that job notes this one as its successor.
 WITH registered AS (
     INSERT INTO lambda.batch_jobs AS j (source, business_date, file, content_hash, file_bytes)
-    VALUES (
-        'inbox', (now() AT TIME ZONE lambda.time_zone())::date, %(file)s, %(content_hash)s, %(file_bytes)s
-    )
+    VALUES ('inbox', lambda.today(), %(file)s, %(content_hash)s, %(file_bytes)s)
     ON CONFLICT (content_hash) DO UPDATE
     SET
         status = CASE WHEN j.status = 'failed' THEN 'pending' ELSE j.status END,
@@ -48,15 +42,15 @@ LIMIT 1;
 -- refuse_file --
 -- Records an entry of the inbox that cannot be loaded as a failed job.
 INSERT INTO lambda.batch_jobs (source, business_date, file, status, error, finished_at)
-VALUES ('inbox', (now() AT TIME ZONE lambda.time_zone())::date, %(file)s, 'failed', %(error)s, clock_timestamp())
+VALUES ('inbox', lambda.today(), %(file)s, 'failed', %(error)s, clock_timestamp())
 RETURNING job_id;
 
 -- repeat_refusal --
 UPDATE lambda.batch_jobs SET finished_at = clock_timestamp() WHERE job_id = %(job_id)s;
 
 -- ended_files --
--- In the order of the fields of _EndedFile.
-SELECT job_id, content_hash, file_bytes, extract(epoch FROM finished_at)::float8, continued_by
+-- As their jobs knew them.
+SELECT job_id, content_hash, file_bytes, extract(epoch FROM finished_at)::float8 AS ended_at, continued_by
 FROM lambda.batch_jobs
 WHERE job_id = ANY(%(job_ids)s) AND status IN ('completed', 'failed') AND content_hash IS NOT NULL
 ORDER BY id;
@@ -74,15 +68,11 @@ SET status = 'pending', attempts = 0, error = NULL, started_at = NULL, finished_
 WHERE source = %(source)s AND business_date = %(business_date)s AND status = 'failed'
 RETURNING job_id;
 
--- try_lock --
--- One run at a time, until the connection ends. Class 2: batch runs.
-SELECT pg_try_advisory_lock(2, 0);
-
--- jobs_to_run --
+-- next_job --
 -- The oldest job to run. Whoever holds the lock and finds a job running knows that its runner was killed.
 SELECT
     id, job_id, business_date, source, status, attempts, started_at, file, content_hash,
-    ARRAY(SELECT p.job_id FROM lambda.batch_jobs AS p WHERE p.continued_by = j.job_id)
+    ARRAY(SELECT p.job_id FROM lambda.batch_jobs AS p WHERE p.continued_by = j.job_id) AS predecessors
 FROM lambda.batch_jobs AS j
 WHERE status IN ('pending', 'running') AND NOT id = ANY(%(done)s::bigint[])
 ORDER BY business_date, id

@@ -1,12 +1,3 @@
--- try_lock --
--- One maintenance at a time, until the connection ends. Only tries the lock: CREATE INDEX CONCURRENTLY of the other
--- maintenance would wait for a statement that waits for it. Class 6: maintenance.
-SELECT pg_try_advisory_lock(6, 0);
-
--- today --
--- Today's date in the platform's time zone.
-SELECT (now() AT TIME ZONE lambda.time_zone())::date;
-
 -- closed_partitions --
 -- The day tables whose days have ended, oldest first. A day's table may hold rows of the days beside it.
 SELECT
@@ -30,7 +21,7 @@ SELECT
             WHERE n.day BETWEEN p.day - %(days_before)s AND p.day AND n.recomputed_at > b.closed_at
         )
     ) AS is_to_count
-FROM (SELECT (now() AT TIME ZONE lambda.time_zone())::date AS today) AS t
+FROM (SELECT lambda.today() AS today) AS t
 CROSS JOIN LATERAL (
     SELECT
         c.oid,
@@ -48,42 +39,52 @@ LEFT JOIN lambda.batch_days AS b ON b.day = p.day
 WHERE p.last_day < t.today
 ORDER BY p.day;
 
+-- set_lock_timeout --
+SELECT set_config('lock_timeout', %(milliseconds)s::text, false);
+
 -- drop_broken_index --
 -- Drops the invalid index that a killed build leaves.
-DROP INDEX CONCURRENTLY IF EXISTS lambda.{partition}_id_idx;
+DROP INDEX CONCURRENTLY IF EXISTS lambda.%(index)s;
 
 -- build_index --
 -- Builds an index while writers go on; waits for transactions that began before.
-CREATE INDEX CONCURRENTLY IF NOT EXISTS {partition}_id_idx ON lambda.{partition} (transaction_id);
+CREATE INDEX CONCURRENTLY IF NOT EXISTS %(index)s ON lambda.%(partition)s (transaction_id);
+
+-- ids_of_day --
+-- The ids in a day's table, for count_repeated_ids.
+SELECT transaction_id, %(is_of_day)s AS is_of_day FROM lambda.%(partition)s;
 
 -- count_repeated_ids --
 -- How many ids of a day occur more than once, that day or in the days before, with a few of them as literals. `ids` reads
 -- each day's ids from the index of its table: merged, they come in order, so that no temporary file is needed.
-SELECT count(*), string_agg(quote_literal(transaction_id), ', ') FILTER (WHERE number <= %(examples)s), now()
+SELECT
+    count(*) AS count,
+    string_agg(quote_literal(transaction_id), ', ') FILTER (WHERE number <= %(examples)s) AS examples,
+    now() AS counted_at
 FROM (
     SELECT transaction_id, row_number() OVER () AS number
-    FROM ({ids}) AS ids
+    FROM (%(ids)s) AS ids
     GROUP BY transaction_id
     HAVING count(*) > 1 AND bool_or(is_of_day)
 ) AS repeated;
 
 -- record_repeated_ids --
--- Notes the count for a day. Waits while the day is recomputed (class 5), which writes the same row. Both statements are
--- sent as one string, and so are one transaction.
-SELECT pg_advisory_xact_lock(5, %(day)s::date - DATE '2000-01-01') FROM set_config('lock_timeout', '0', true);
+-- Notes the count for a day. Waits while the day is recomputed, which writes the same row and holds the lock. Both
+-- statements are sent as one string, and so are one transaction.
+SELECT pg_advisory_xact_lock(%(lock)s, %(key)s) FROM set_config('lock_timeout', '0', true);
 INSERT INTO lambda.batch_days (day, repeated_ids, closed_at) VALUES (%(day)s, %(repeated_ids)s, %(closed_at)s)
 ON CONFLICT ON CONSTRAINT batch_days_pkey
 DO UPDATE SET repeated_ids = excluded.repeated_ids, closed_at = excluded.closed_at;
 
 -- drop_partition --
--- Drops a day's table and notes that, sent as one string and so one transaction. Nobody recomputes these days meanwhile
--- (class 5), nor writes to them; a day with rows without aggregates is not dropped, since they must be counted first. Others
--- who use the table wait no longer than the timeout.
+-- Drops a day's table and notes that, sent as one string and so one transaction. Nobody recomputes these days meanwhile,
+-- because of their locks, nor writes to them; a day with rows without aggregates is not dropped, since they must be counted
+-- first. Others who use the table wait no longer than the timeout.
 SELECT set_config('lock_timeout', %(milliseconds)s::text, true);
-SELECT pg_advisory_xact_lock(5, day - DATE '2000-01-01') FROM unnest(%(days)s::date[]) AS day ORDER BY day;
+SELECT pg_advisory_xact_lock(%(lock)s, key) FROM unnest(%(keys)s::integer[]) AS key ORDER BY key;
 INSERT INTO lambda.batch_days (day, dropped_at) SELECT day, now() FROM unnest(%(days)s::date[]) AS day
 ON CONFLICT ON CONSTRAINT batch_days_pkey DO UPDATE SET dropped_at = excluded.dropped_at;
-LOCK TABLE ONLY lambda.transactions, lambda.{partition} IN ACCESS EXCLUSIVE MODE;
+LOCK TABLE ONLY lambda.transactions, lambda.%(partition)s IN ACCESS EXCLUSIVE MODE;
 DO $$
 BEGIN
     IF EXISTS (
@@ -94,4 +95,4 @@ BEGIN
     END IF;
 END
 $$;
-DROP TABLE lambda.{partition};
+DROP TABLE lambda.%(partition)s;

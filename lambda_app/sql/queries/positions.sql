@@ -1,6 +1,6 @@
 -- select_positions --
 -- The positions of these partitions.
-SELECT partition, next_offset, topic_id::text, last_hash
+SELECT partition, next_offset, topic_id, last_hash
 FROM lambda.stream_offsets
 WHERE topic = %(topic)s AND partition = ANY(%(partitions)s);
 

@@ -7,7 +7,7 @@ FROM (
         SELECT minute FROM lambda.speed_stats UNION ALL SELECT minute FROM lambda.uncounted_minutes
     ) AS speed_layer
 ) AS days
-WHERE day < (now() AT TIME ZONE lambda.time_zone())::date
+WHERE day < lambda.today()
 AND NOT EXISTS (SELECT FROM lambda.batch_days AS b WHERE b.day = days.day AND b.dropped_at IS NOT NULL)
 ORDER BY day;
 
@@ -28,7 +28,7 @@ FROM (
         UNION SELECT minute FROM lambda.uncounted_minutes
     ) AS layers
 ) AS days
-WHERE day <= (now() AT TIME ZONE lambda.time_zone())::date
+WHERE day <= lambda.today()
 AND NOT EXISTS (SELECT FROM lambda.batch_days AS b WHERE b.day = days.day AND b.dropped_at IS NOT NULL)
 ORDER BY day;
 
@@ -45,27 +45,9 @@ SELECT EXISTS (SELECT FROM lambda.uncounted_minutes WHERE minute >= %(start)s AN
 -- The time at which retention dropped the transactions of a day; no row when it did not.
 SELECT dropped_at FROM lambda.batch_days WHERE day = %(day)s AND dropped_at IS NOT NULL;
 
--- lock_recompute --
--- One recompute of a day at a time. Class 5: recomputes.
-SELECT pg_advisory_lock(5, %(day)s::date - DATE '2000-01-01') IS NOT NULL FROM set_config('lock_timeout', '0', false);
-
--- try_lock_recompute --
-SELECT pg_try_advisory_lock(5, %(day)s::date - DATE '2000-01-01');
-
--- lock_day --
--- Locks a day exclusively: waits for the day's writers, up to a timeout, and holds up new ones meanwhile. Class 4: days.
-SELECT pg_advisory_lock(4, %(day)s::date - DATE '2000-01-01')
-FROM set_config('lock_timeout', %(milliseconds)s::text, false);
-
 -- begin_generation --
 -- Begins a generation: writers that come after the snapshot write rows of their own.
 SELECT nextval('lambda.recompute_generation');
-
--- unlock_day --
-SELECT pg_advisory_unlock(4, %(day)s::date - DATE '2000-01-01');
-
--- unlock_recompute --
-SELECT pg_advisory_unlock(5, %(day)s::date - DATE '2000-01-01');
 
 -- delete_speed_stats --
 -- The first statement of its transaction: it takes the snapshot that all following statements see.

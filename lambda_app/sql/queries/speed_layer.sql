@@ -1,8 +1,3 @@
--- lock_days --
--- Locks days, shared, until the commit: a recompute takes its snapshot of such a day before this transaction or after it.
--- Class 4: days.
-SELECT pg_advisory_xact_lock_shared(4, day - DATE '2000-01-01') FROM unnest(%(days)s::date[]) AS day ORDER BY day;
-
 -- assign_shard --
 -- The shard of a member of the consumer group: no other member has it, on any host.
 SELECT lambda.assign_shard(%(member)s);

@@ -70,10 +70,3 @@ CROSS JOIN LATERAL (
 ) AS s
 WHERE c.line = ANY(%(lines)s::bigint[])
 ORDER BY c.line;
-
--- insert_dead_letters --
--- Records dead letters; for a message that has one already nothing. Returns the partitions of the new ones.
-INSERT INTO lambda.dead_letters (topic, topic_id, partition, "offset", file, line, job_id, raw, reason)
-VALUES %s
-ON CONFLICT DO NOTHING
-RETURNING partition;

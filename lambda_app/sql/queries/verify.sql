@@ -3,41 +3,41 @@
 LOCK TABLE lambda.transactions IN ACCESS SHARE MODE;
 
 -- positions --
--- In the order of the fields of Position.
 SELECT
-    topic, partition, topic_id::text, next_offset,
-    stored_count, duplicate_count, dead_letter_count, gap_count, rewound_count, skipped_count
+    topic, partition, topic_id, next_offset,
+    stored_count AS stored, duplicate_count AS duplicate, dead_letter_count AS dead_letters, gap_count AS gaps,
+    rewound_count AS rewound, skipped_count AS skipped
 FROM lambda.stream_offsets
 ORDER BY topic, partition;
 
 -- gaps --
 -- For each partition the offsets in gaps with a known end, and the number of gaps without one.
-SELECT topic, partition, coalesce(sum(to_offset - from_offset), 0)::bigint, count(*) - count(to_offset)
+SELECT topic, partition, coalesce(sum(to_offset - from_offset), 0)::bigint AS offsets, count(*) - count(to_offset) AS endless
 FROM lambda.stream_gaps
 GROUP BY topic, partition;
 
 -- letters --
 -- Dead letters by origin: a partition of a topic, or a job.
-SELECT topic, partition, job_id, count(*), count(*) FILTER (WHERE resolution = 'stored')
+SELECT topic, partition, job_id, count(*) AS count, count(*) FILTER (WHERE resolution = 'stored') AS stored
 FROM lambda.dead_letters
 GROUP BY topic, partition, job_id;
 
 -- rows --
 -- Rows by day, ingestion type and job. The job_id of a stream row is left out: any message may carry one.
 SELECT
-    (event_time AT TIME ZONE z.name)::date,
+    (event_time AT TIME ZONE z.name)::date AS day,
     ingestion_type,
-    CASE WHEN ingestion_type = 'BATCH' THEN job_id END,
-    count(*)
+    CASE WHEN ingestion_type = 'BATCH' THEN job_id END AS job_id,
+    count(*) AS count
 FROM lambda.transactions
 CROSS JOIN (SELECT lambda.time_zone() AS name OFFSET 0) AS z
 GROUP BY 1, 2, 3;
 
 -- jobs --
--- In the order of the fields of Job.
 SELECT
-    job_id, business_date, source, status, file, rows_read, rows_loaded, rows_duplicate, rows_rejected, content_hash,
-    continued_by
+    job_id, business_date, source, status, file,
+    rows_read AS read, rows_loaded AS loaded, rows_duplicate AS duplicate, rows_rejected AS rejected,
+    content_hash, continued_by
 FROM lambda.batch_jobs
 ORDER BY id;
 
@@ -60,7 +60,7 @@ SELECT day FROM lambda.batch_days WHERE dropped_at IS NOT NULL;
 
 -- batch_days --
 -- The count that the last recompute of each day noted, and the sum in batch_day_stats.
-SELECT b.day, b.count, coalesce(sum(s.count), 0)::bigint
+SELECT b.day, b.count AS noted, coalesce(sum(s.count), 0)::bigint AS counted
 FROM lambda.batch_days AS b
 LEFT JOIN lambda.batch_day_stats AS s ON s.day = b.day
 WHERE b.recomputed_at IS NOT NULL
@@ -115,16 +115,16 @@ compared AS (
     FULL JOIN recounted AS r USING (second, has_no_category, category, transaction_type)
 )
 SELECT
-    coalesce(sum(found[1]), 0)::bigint,
-    coalesce(sum(expected[1]), 0)::bigint,
-    count(*),
-    count(*) FILTER (WHERE found IS DISTINCT FROM expected),
+    coalesce(sum(found[1]), 0)::bigint AS found,
+    coalesce(sum(expected[1]), 0)::bigint AS expected,
+    count(*) AS keys,
+    count(*) FILTER (WHERE found IS DISTINCT FROM expected) AS differing,
     (
         array_agg(to_char(to_timestamp(second) AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI"Z", ') || key ORDER BY second, key)
         FILTER (WHERE found IS DISTINCT FROM expected)
-    )[:5],
-    (array_agg(found ORDER BY second, key) FILTER (WHERE found IS DISTINCT FROM expected))[:5][:],
-    (array_agg(expected ORDER BY second, key) FILTER (WHERE found IS DISTINCT FROM expected))[:5][:]
+    )[:5] AS example_keys,
+    (array_agg(found ORDER BY second, key) FILTER (WHERE found IS DISTINCT FROM expected))[:5][:] AS found_examples,
+    (array_agg(expected ORDER BY second, key) FILTER (WHERE found IS DISTINCT FROM expected))[:5][:] AS expected_examples
 FROM compared;
 
 -- compare_day_stats --
@@ -156,11 +156,11 @@ WITH compared AS (
     ) AS m USING (has_no_category, category, transaction_type)
 )
 SELECT
-    coalesce(sum(found[1]), 0)::bigint,
-    coalesce(sum(expected[1]), 0)::bigint,
-    count(*),
-    count(*) FILTER (WHERE found IS DISTINCT FROM expected),
-    (array_agg(key ORDER BY key) FILTER (WHERE found IS DISTINCT FROM expected))[:5],
-    (array_agg(found ORDER BY key) FILTER (WHERE found IS DISTINCT FROM expected))[:5][:],
-    (array_agg(expected ORDER BY key) FILTER (WHERE found IS DISTINCT FROM expected))[:5][:]
+    coalesce(sum(found[1]), 0)::bigint AS found,
+    coalesce(sum(expected[1]), 0)::bigint AS expected,
+    count(*) AS keys,
+    count(*) FILTER (WHERE found IS DISTINCT FROM expected) AS differing,
+    (array_agg(key ORDER BY key) FILTER (WHERE found IS DISTINCT FROM expected))[:5] AS example_keys,
+    (array_agg(found ORDER BY key) FILTER (WHERE found IS DISTINCT FROM expected))[:5][:] AS found_examples,
+    (array_agg(expected ORDER BY key) FILTER (WHERE found IS DISTINCT FROM expected))[:5][:] AS expected_examples
 FROM compared;

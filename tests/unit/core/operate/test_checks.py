@@ -8,7 +8,16 @@ from uuid import UUID
 
 import pytest
 
-from lambda_app.core.operate.audit_facts import DayComparison, Facts, GapTotal, Job, LetterTotal, Position, RowTotal
+from lambda_app.core.operate.audit_facts import (
+    BatchDay,
+    DayComparison,
+    Facts,
+    GapTotal,
+    Job,
+    LetterTotal,
+    Position,
+    RowTotal,
+)
 from lambda_app.core.operate.checks import audit
 from lambda_app.core.stream.offsets import Log
 
@@ -26,7 +35,7 @@ EXACT = Facts(
     rows=(RowTotal(DAY, "STREAM", None, 90), RowTotal(DAY, "BATCH", "BAT00001", 10)),
     jobs=(JOB,),
     serving=(DayComparison(DAY, 100, 100, 7, 0),),
-    batch_days=((DAY, 100, 100),),
+    batch_days=(BatchDay(DAY, 100, 100),),
 )
 
 
@@ -76,7 +85,10 @@ def test_fresh_platform_is_exact() -> None:
             "90 rows of the stream, 91 counted as stored: 1 missing",
         ),
         (replace(EXACT, serving=()), "the days of the recount do not cover all rows: 100 missing"),
-        (replace(EXACT, batch_days=((DAY, 3, 4),)), f"batch_days of {DAY}: count is 3, batch_day_stats add up to 4"),
+        (
+            replace(EXACT, batch_days=(BatchDay(DAY, 3, 4),)),
+            f"batch_days of {DAY}: count is 3, batch_day_stats add up to 4",
+        ),
         (replace(EXACT, impossible_speed_stats=2), "speed_stats: 2 rows have impossible counts"),
         (with_job(loaded=9, read=11), "rows of BAT00001, which loaded 9: 1 too many"),
         (with_job(read=13), "BAT00001 read 13 rows, and accounts for 10 loaded, 1 duplicate, 1 rejected"),

@@ -21,7 +21,7 @@ from lambda_app.core.transaction.copy_text import COLUMNS, encode_row
 from lambda_app.core.transaction.generator import TransactionGenerator, draw_pools, render_message
 from lambda_app.core.transaction.identifiers import TransactionIds
 from lambda_app.core.transaction.message import MAX_LENGTHS, IngestionType, Transaction
-from lambda_app.database.queries import queries
+from lambda_app.database.queries import Queries
 
 PROJECT = Path(__file__).parents[4]
 SCHEMA = PROJECT.joinpath("lambda_app/sql/schema.sql").read_text()
@@ -91,7 +91,7 @@ def test_table_has_the_columns_that_are_copied() -> None:
 def test_a_chunk_in_the_temporary_table_moves_over_with_all_columns() -> None:
     inserted, selected = re.findall(
         r"INSERT INTO lambda.transactions \(\n(.*?)\n *\)\n *SELECT\n(.*?)\n *FROM",
-        queries("storage")["insert_chunk"],
+        Queries("storage")["insert_chunk"],
         re.DOTALL,
     )[0]
 
@@ -100,7 +100,7 @@ def test_a_chunk_in_the_temporary_table_moves_over_with_all_columns() -> None:
 
 
 def test_conflicts_are_looked_for_in_every_field_but_the_key() -> None:
-    query = queries("storage")["conflicts"]
+    query = Queries("storage")["conflicts"]
     selected = query.split("SELECT\n", 1)[1].split("\nFROM", 1)[0]
     given, stored = (re.findall(rf"\b{table}\.(\w+)", selected.replace("s.are_of_stream", "")) for table in "cs")
     compared = set(re.findall(r"\bt\.(\w+)", query.split("IS DISTINCT FROM", 1)[1]))

@@ -1,0 +1,5 @@
+-- time_zone --
+SELECT lambda.time_zone();
+
+-- today --
+SELECT lambda.today();
