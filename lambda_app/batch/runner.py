@@ -14,13 +14,13 @@ from lambda_app.batch import inbox
 from lambda_app.batch.connection import QUERIES, connect_patiently, open_connection
 from lambda_app.batch.files import LoadedFile, load_file
 from lambda_app.batch.generated import write_generated_file
-from lambda_app.core.backoff import Backoff
 from lambda_app.core.batch.job_files import GENERATED, places_before_claim
 from lambda_app.core.batch.schedule import MAX_ATTEMPTS, Job, JobStatus, status_after_failure
 from lambda_app.database.connection import BATCH, Connection, DatabaseError, transaction
 from lambda_app.database.locks import Lock, hold
+from lambda_app.database.patience import is_outage, patiently
 from lambda_app.database.zone import time_zone
-from lambda_app.errors import DatabaseUnavailable, InvalidFile, LambdaError, RetryableError
+from lambda_app.errors import InvalidFile, LambdaError, RetryableError
 from lambda_app.host.clock import Clock
 from lambda_app.layers.recompute import dirty_days, recompute_days, recompute_uncounted
 from lambda_app.layers.store import BATCH_SHARD, Store
@@ -46,28 +46,25 @@ class BatchRun:
 
     def run(self) -> None:
         """Raises RetryableError when a job is to be tried again later, LambdaError when one was given up."""
-        backoff = Backoff(settings.BACKOFF_FIRST_SECONDS, settings.BACKOFF_CAP_SECONDS)
-        while True:
-            try:
-                with closing(connect_patiently(self._clock)) as connection:
-                    if not hold(connection, Lock.BATCH, settings.LOCK_WAIT_SECONDS, self._clock):
-                        logger.warning("Another batch run is at work: nothing to do for this one")
-                        return
-                    inbox.tidy(connection, self._directory)
-                    self._run_jobs(connection)
-                    self._recompute(connection)
-                    # Registered meanwhile.
-                    while self._run_jobs(connection):
-                        self._recompute(connection)
-                    failed = self._failed_jobs(connection)
-                break
-            except DatabaseUnavailable as error:
-                logger.warning("The batch goes on when PostgreSQL is back: %s", error)
-                self._clock.sleep(backoff.next_delay())
+        failed = patiently(self._run, self._clock, "The batch goes on when PostgreSQL is back")
         if self._to_retry:
             raise RetryableError(f"to be tried again: {', '.join(self._to_retry)}")
         if failed:
             raise LambdaError(f"given up: {', '.join(failed)}; lambda-app batch list shows why")
+
+    def _run(self) -> list[str]:
+        """Gives the jobs that were given up."""
+        with closing(connect_patiently(self._clock)) as connection:
+            if not hold(connection, Lock.BATCH, settings.LOCK_WAIT_SECONDS, self._clock):
+                logger.warning("Another batch run is at work: nothing to do for this one")
+                return []
+            inbox.tidy(connection, self._directory)
+            self._run_jobs(connection)
+            self._recompute(connection)
+            # Registered meanwhile.
+            while self._run_jobs(connection):
+                self._recompute(connection)
+            return self._failed_jobs(connection)
 
     def _recompute(self, connection: Connection) -> None:
         for _ in recompute_days(dirty_days(connection), self._clock):
@@ -104,7 +101,8 @@ class BatchRun:
         return True
 
     def _attempt(self, connection: Connection, job: Job) -> None:
-        attempts = job.attempts if job.id == self._interrupted else job.attempts + 1
+        is_same = job.id == self._interrupted and job.status == JobStatus.RUNNING
+        attempts = job.attempts if is_same else job.attempts + 1
         self._interrupted = job.id
         with transaction(connection):
             first_start = QUERIES.value(connection, "start_job", datetime, id=job.id, attempts=attempts)
@@ -113,8 +111,7 @@ class BatchRun:
         try:
             loaded = self._load(connection, job)
         except (LambdaError, DatabaseError, OSError) as error:
-            # An outage breaks the connection; whatever PostgreSQL says on a whole one is about this job.
-            if isinstance(error, DatabaseUnavailable) and connection.closed:
+            if is_outage(error, connection):
                 raise
             self._give_back(connection, job, attempts, first_start, error)
         else:

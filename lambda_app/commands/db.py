@@ -1,17 +1,12 @@
 """`lambda-app db migrate | status | maintain`: the schema of the database, and its housekeeping."""
 
-import logging
-
 import click
 
 from lambda_app import settings
-from lambda_app.core.backoff import Backoff
-from lambda_app.errors import RetryableError
+from lambda_app.database.patience import patiently
 from lambda_app.host import terminal
-from lambda_app.host.clock import Clock, SystemClock
+from lambda_app.host.clock import SystemClock
 from lambda_app.operate import maintenance, migrations
-
-logger = logging.getLogger(__name__)
 
 
 @click.group()
@@ -23,7 +18,7 @@ def db() -> None:
 @click.option("--wait-seconds", default=settings.MIGRATE_WAIT_SECONDS, help="How long to wait for PostgreSQL.")
 def migrate(wait_seconds: float) -> None:
     """Apply the migrations that are missing; safe to run twice and at once."""
-    applied = _migrate_when_there(wait_seconds, SystemClock())
+    applied = patiently(migrations.migrate, SystemClock(), "Waiting for PostgreSQL", wait_seconds)
     for name in applied:
         terminal.say(f"applied {name}")
     terminal.say(f"the schema is up to date ({len(applied)} migrations applied now)")
@@ -57,17 +52,3 @@ def maintain(retention_days: int | None) -> None:
     Runs every night and may be run at any time: it does only what is missing.
     """
     maintenance.maintain(retention_days, SystemClock())
-
-
-def _migrate_when_there(wait_seconds: float, clock: Clock) -> list[str]:
-    backoff = Backoff(settings.BACKOFF_FIRST_SECONDS, settings.BACKOFF_CAP_SECONDS)
-    deadline = clock.monotonic() + wait_seconds
-    while True:
-        try:
-            return migrations.migrate()
-        except RetryableError as error:
-            delay = backoff.next_delay()
-            if clock.monotonic() + delay > deadline:
-                raise
-            logger.warning("Waiting for PostgreSQL: %s", error)
-            clock.sleep(delay)

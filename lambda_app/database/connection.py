@@ -44,6 +44,10 @@ _MISCONFIGURATIONS = re.compile(
     r"|server certificate for .* does not match|server does not support SSL|invalid sslmode value"
 )
 
+# SQLSTATEs of a server that another connection may find, or find again: the connection failed (08), it shuts down, has
+# crashed or is starting (57P01 to 57P03), ended an idle session (57P05, 25P03), is a standby or read-only (25006).
+_AWAY = re.compile(r"08...|57P0[1235]|25P03|25006")
+
 
 def _bytes(value: str | bytes | None, at: cursor) -> bytes | None:
     return None if value is None else bytes(psycopg2.BINARY(value, at))
@@ -99,7 +103,9 @@ def translated_errors() -> Iterator[None]:
         psycopg2.errors.UndefinedFunction,
     ) as error:
         raise AccessRefused(f"PostgreSQL lacks the schema ({_first_line(error)}): run lambda-app db migrate") from error
-    except psycopg2.InterfaceError as error:
+    except (psycopg2.InterfaceError, psycopg2.InternalError) as error:
+        if not is_away(error):
+            raise
         raise DatabaseUnavailable(f"PostgreSQL is away: {_first_line(error)}") from error
     except psycopg2.OperationalError as error:
         text = str(error)
@@ -108,6 +114,13 @@ def translated_errors() -> Iterator[None]:
         if error.pgcode is None and _REFUSALS.search(text):
             raise AccessRefused(f"PostgreSQL refuses: {_first_line(error)}") from error
         raise DatabaseUnavailable(f"PostgreSQL is away: {_first_line(error)}") from error
+
+
+def is_away(error: psycopg2.Error) -> bool:
+    """Whether an error is about the server as a whole, or the connection: the statement may go well on another one."""
+    if error.pgcode is None:
+        return isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError)
+    return bool(_AWAY.fullmatch(error.pgcode))
 
 
 @contextmanager

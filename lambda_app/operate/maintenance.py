@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import partial
 
 from lambda_app import settings
-from lambda_app.core.backoff import Backoff
 from lambda_app.database.connection import OWNER, Connection, DependentObjects, LockTimeout, connect, translated_errors
 from lambda_app.database.locks import Lock, day_key, hold
+from lambda_app.database.patience import is_outage, patiently
 from lambda_app.database.queries import Name, Queries, union_all
 from lambda_app.database.zone import today
 from lambda_app.errors import DatabaseUnavailable, LambdaError
@@ -66,15 +67,8 @@ def maintain(retention_days: int | None, clock: Clock) -> None:
 
     Raises LambdaError when something does not go away by waiting.
     """
-    backoff = Backoff(settings.BACKOFF_FIRST_SECONDS, settings.BACKOFF_CAP_SECONDS)
-    while True:
-        try:
-            with closing(_connect()) as connection:
-                _maintain_once(connection, retention_days, clock)
-                return
-        except DatabaseUnavailable as error:
-            logger.warning("The maintenance goes on when PostgreSQL is back: %s", error)
-            clock.sleep(backoff.next_delay())
+    work = partial(_maintain_once, retention_days, clock)
+    patiently(work, clock, "The maintenance goes on when PostgreSQL is back")
 
 
 def _connect() -> Connection:
@@ -85,25 +79,29 @@ def _connect() -> Connection:
     return connection
 
 
-def _maintain_once(connection: Connection, retention_days: int | None, clock: Clock) -> None:
-    try:
-        with translated_errors():
-            if not hold(connection, Lock.MAINTENANCE, settings.LOCK_WAIT_SECONDS, clock):
-                logger.warning("Another maintenance is at work: nothing to do for this one")
-                return
-            this_day = today(connection)
-            ensure_day_tables(connection, (this_day, this_day + timedelta(days=1)))
-            closed = _QUERIES.rows(connection, "closed_partitions", _Partition, days_before=settings.REPEATED_IDS_DAYS)
-            _build_indexes(connection, closed, clock)
-            _count_repeated_ids(connection, closed, clock)
-            if retention_days is not None:
-                past = [partition for partition in closed if partition.age_days > retention_days]
-                _drop_partitions(connection, past, clock)
-    except DatabaseUnavailable as error:
-        # An outage breaks the connection; what PostgreSQL says on a whole one is there to stay.
-        if connection.closed:
-            raise
-        raise LambdaError(f"The maintenance failed, and goes on the next night: {error}") from error
+def _maintain_once(retention_days: int | None, clock: Clock) -> None:
+    with closing(_connect()) as connection:
+        try:
+            _do_what_is_missing(connection, retention_days, clock)
+        except DatabaseUnavailable as error:
+            if is_outage(error, connection):
+                raise
+            raise LambdaError(f"The maintenance failed, and goes on the next night: {error}") from error
+
+
+def _do_what_is_missing(connection: Connection, retention_days: int | None, clock: Clock) -> None:
+    with translated_errors():
+        if not hold(connection, Lock.MAINTENANCE, settings.LOCK_WAIT_SECONDS, clock):
+            logger.warning("Another maintenance is at work: nothing to do for this one")
+            return
+        this_day = today(connection)
+        ensure_day_tables(connection, (this_day, this_day + timedelta(days=1)))
+        closed = _QUERIES.rows(connection, "closed_partitions", _Partition, days_before=settings.REPEATED_IDS_DAYS)
+        _build_indexes(connection, closed, clock)
+        _count_repeated_ids(connection, closed, clock)
+        if retention_days is not None:
+            past = [partition for partition in closed if partition.age_days > retention_days]
+            _drop_partitions(connection, past, clock)
 
 
 def _build_indexes(connection: Connection, partitions: Sequence[_Partition], clock: Clock) -> None:

@@ -3,7 +3,6 @@
 A retry stores what is valid by now in the transaction that marks it resolved; all else stays as it is.
 """
 
-import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
@@ -11,7 +10,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from lambda_app import settings
-from lambda_app.core.backoff import Backoff
 from lambda_app.core.csv.header import Header
 from lambda_app.core.csv.rows import parse_raw_record
 from lambda_app.core.operate.letter_text import reason_kind
@@ -20,14 +18,13 @@ from lambda_app.core.transaction.message import IngestionType
 from lambda_app.core.transaction.message_bulk import Encoded, encode_messages
 from lambda_app.core.transaction.rows import Rows
 from lambda_app.database.connection import BATCH, Connection, DatabaseError, transaction
+from lambda_app.database.patience import Patience, is_outage
 from lambda_app.errors import DatabaseUnavailable, InvalidMessage
 from lambda_app.host.clock import Clock
 from lambda_app.layers.day_tables import DayTables
 from lambda_app.layers.recompute import recompute_uncounted
 from lambda_app.layers.store import RETRY_SHARD, Store
 from lambda_app.operate.dead_letters import QUERIES, Selection, count_matching, open_connection
-
-logger = logging.getLogger(__name__)
 
 _NO_HEADER = "the columns of its file are not known"
 _OTHER_RETRY = "left to another retry"
@@ -69,15 +66,14 @@ class Retry:
 
     def run(self) -> Iterator[int]:
         """Gives, after each transaction, the number of letters that it tried; goes on after an outage."""
-        backoff = Backoff(settings.BACKOFF_FIRST_SECONDS, settings.BACKOFF_CAP_SECONDS)
+        patience = Patience(self._clock, "The retry goes on when PostgreSQL is back")
         while True:
             try:
                 for tried in self._run():
-                    backoff.reset()
+                    patience.reset()
                     yield tried
             except DatabaseUnavailable as error:
-                logger.warning("The retry goes on when PostgreSQL is back: %s", error)
-                self._clock.sleep(backoff.next_delay())
+                patience.wait(error)
             else:
                 return
 
@@ -99,8 +95,7 @@ class Retry:
                 resolutions, reasons = self._store_letters(store, day_tables, letters)
             self._has_put_off = self._has_put_off or store.has_put_off
         except (DatabaseUnavailable, DatabaseError) as error:
-            # An outage breaks a connection; what PostgreSQL says on whole ones is about these letters.
-            if store.connection.closed or day_tables.connection.closed or not letters:
+            if not letters or is_outage(error, store.connection, day_tables.connection):
                 raise
             cause = str(error.__cause__ or error).partition("\n")[0]
             resolutions, reasons = {}, [f"PostgreSQL refuses it with its neighbours: {cause}"] * len(letters)

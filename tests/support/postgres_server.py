@@ -43,7 +43,7 @@ class PostgresServer:
         if self._user:
             os.chown(self.directory, self._user.pw_uid, self._user.pw_gid)
         self._run([POSTGRES_BIN / "initdb", "-D", self._data, *self._initdb_options, "-A", "trust", "-N"])
-        access = "local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n"
+        access = "local all,replication all trust\nhost all all 127.0.0.1/32 scram-sha-256\n"
         (self._data / "pg_hba.conf").write_text(access, encoding="utf-8")
         self.start()
         for role in ROLES:
@@ -54,7 +54,18 @@ class PostgresServer:
             passfile.write_text(f"*:*:*:{role}:{self.password}\n", encoding="utf-8")
             passfile.chmod(0o600)
 
-    def start(self) -> None:
+    def create_standby_of(self, primary: "PostgresServer", answers: bool = True) -> None:
+        """Copies a running server and follows it; one without `answers` takes no connections as long as it does."""
+        if self._user:
+            os.chown(self.directory, self._user.pw_uid, self._user.pw_gid)
+        source = ["-h", primary.directory, "-p", str(primary.port), "-U", "postgres"]
+        self._run(
+            [POSTGRES_BIN / "pg_basebackup", "-D", self._data, *source, "--write-recovery-conf", "--checkpoint=fast"]
+        )
+        self.password, self.credentials = primary.password, primary.credentials
+        self.start(answers)
+
+    def start(self, answers: bool = True) -> None:
         options = {
             "port": self.port,
             "listen_addresses": "127.0.0.1",
@@ -68,7 +79,7 @@ class PostgresServer:
             self._process = subprocess.Popen(
                 command, stdout=log, stderr=log, preexec_fn=self._become_postgres, start_new_session=True
             )
-        wait_until(self._answers, what="PostgreSQL to answer")
+        wait_until(self._answers if answers else self._refuses, what="PostgreSQL to answer")
 
     @property
     def pid(self) -> int:
@@ -105,14 +116,16 @@ class PostgresServer:
         connection.autocommit = True
         return connection
 
-    def service_file(self, database: str) -> Path:
-        """A libpq service file for the four roles in a database."""
+    def service_file(self, database: str, *standbys: "PostgresServer", target: str = "any") -> Path:
+        """A libpq service file for the four roles in a database, on whichever of the servers is of the target."""
+        ports = [server.port for server in (self, *standbys)]
+        server = (
+            f"host={','.join(['127.0.0.1'] * len(ports))}\nport={','.join(map(str, ports))}\n"
+            f"target_session_attrs={target}\n"
+        )
         path = self.directory / f"pg_service_{database}.conf"
         path.write_text(
-            "".join(
-                f"[{role.replace('_', '-')}]\nhost=127.0.0.1\nport={self.port}\ndbname={database}\nuser={role}\n"
-                for role in ROLES
-            ),
+            "".join(f"[{role.replace('_', '-')}]\n{server}dbname={database}\nuser={role}\n" for role in ROLES),
             encoding="utf-8",
         )
         return path
@@ -125,6 +138,15 @@ class PostgresServer:
             assert self._process.poll() is None, self._log.read_text(encoding="utf-8")
             return False
         return True
+
+    def _refuses(self) -> bool:
+        try:
+            self.execute("SELECT 1")
+        except psycopg2.OperationalError as error:
+            assert self._process, "PostgreSQL was stopped"
+            assert self._process.poll() is None, self._log.read_text(encoding="utf-8")
+            return "the database system is" in str(error)
+        return False
 
     def _become_postgres(self) -> None:
         if self._user:

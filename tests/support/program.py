@@ -111,6 +111,11 @@ class Program:
         wait_until(lambda: "READY=1" in self.notifications or self.process.poll() is not None, what="READY=1")
         assert "READY=1" in self.notifications, self.text
 
+    def wait_for(self, text: str) -> None:
+        """Returns when its log holds this."""
+        wait_until(lambda: text in self.text or self.process.poll() is not None, what=f"the log saying {text!r}")
+        assert text in self.text, self.text
+
     def terminate(self) -> int:
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(self.drain_seconds)
