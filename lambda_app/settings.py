@@ -9,22 +9,23 @@ KAFKA_BOOTSTRAP_SERVERS = "localhost:9092"
 KAFKA_TOPIC = "transactions"
 # Only assigns partitions: positions are in the table stream_offsets.
 KAFKA_GROUP = "lambda-consumer"
-# A worker that says nothing for so long loses its partitions to the others.
+# Without a heartbeat for this long a worker loses its partitions to the others.
 KAFKA_SESSION_SECONDS = 10.0
-# How soon the others hear that one has come or gone.
+# Heartbeats carry the news that a worker has come or gone: a smaller value hands partitions over sooner.
 KAFKA_HEARTBEAT_SECONDS = 0.5
 KAFKA_SASL_MECHANISM = "SCRAM-SHA-512"
 
 CONSUME_WORKERS = 2
-# A chunk of a backlog; a quiet stream does not wait for so many.
+# The most messages in a chunk. A backlog fills it; a quiet stream stores smaller chunks at once.
 CHUNK_RECORDS = 20_000
 # A chunk ends by its bytes too: memory stays bounded whatever the message sizes.
 CHUNK_BYTES = 16 * 1024 * 1024
-# After a repetition so many chunks go by the temporary table: a COPY that fails leaves dead rows.
+# After a duplicate the next chunks go through the temporary table: where one row is stored already there are more, and
+# a COPY that fails leaves dead rows.
 CAUTIOUS_CHUNKS = 20
 FETCH_PARTITION_BYTES = 256 * 1024
 FETCH_BYTES = 8 * 1024 * 1024
-# While records flow, Kafka answers when it has so much for us, or after this time: a larger time means fewer and larger
+# While records flow, Kafka answers a fetch at this many bytes or after this time: a larger time means fewer and larger
 # chunks, and later rows. In silence it answers at the first record, or after the longer time.
 FETCH_FLOW_BYTES = 4096
 FETCH_FLOW_SECONDS = 0.23
@@ -34,44 +35,47 @@ KAFKA_COMMIT_SECONDS = 5.0
 
 # Records a second; 0 is as fast as possible.
 PRODUCE_RATE = 100.0
-# A quiet stream waits this long for more records to send along, one at full speed longer.
+# How long a record waits for others to share its batch: at a steady rate, and at full speed.
 PRODUCE_LINGER_SECONDS = 0.005
 PRODUCE_LINGER_FULL_SPEED_SECONDS = 0.02
 PRODUCE_BATCH_BYTES = 256 * 1024
 # Leaves the fewest bytes for little CPU time, which broker and consumer save again: figures in docs/performance.md.
 PRODUCE_COMPRESSION = "zstd"
-# Sent and not acknowledged yet: what bounds the memory while Kafka is away.
+# The most records that are sent and not acknowledged: bounds the memory while Kafka is away.
 PRODUCE_OUTSTANDING_RECORDS = 50_000
-# Kafka acknowledges nothing for so long: nothing more is handed to the client, which only gets slower by it ...
+# After 1 s without an acknowledgement, hand no more records to the client: they only slow it down.
 PRODUCE_HOLD_SECONDS = 1.0
-# ... and for so long: a new connection may do better, and waiting for it costs no CPU time.
+# After 10 s without one, connect again; waiting for that takes no CPU time.
 PRODUCE_STALL_SECONDS = 10.0
-# Together with an attempt to connect less than the unit's TimeoutStopSec.
+# How long a stopping producer waits for acknowledgements. Together with an attempt to connect it is less than the
+# unit's TimeoutStopSec.
 PRODUCE_DRAIN_SECONDS = 15.0
 # Rows of a generated file.
 BATCH_FILE_ROWS = 10_000
 BATCH_CHUNK_ROWS = 100_000
-# A file of the inbox that has not changed for so long is complete; one that still changes after three times as long is
-# left for the next run.
+# A file of the inbox is complete when it has not changed for this long; one that still changes after three times as
+# long is left for the next run.
 INBOX_QUIET_SECONDS = 5.0
-# Dead letters that a transaction of a retry takes, as long as they stay below CHUNK_BYTES.
+# The most dead letters in one transaction of a retry; CHUNK_BYTES bounds their size.
 RETRY_LETTERS = 10_000
 
-# A recompute waits so long for the writers of a day, holding up new ones, and then lets them go ahead for a while.
+# A recompute waits 0.2 s at a time for the writers of its day, and holds up new ones meanwhile; then it lets them go
+# ahead for 1 s.
 RECOMPUTE_LOCK_SECONDS = 0.2
 RECOMPUTE_PAUSE_SECONDS = 1.0
 
-# So long after a backlog a worker works out what was put off: others may still have theirs.
+# How long after its backlog a worker begins to recompute what was put off: other workers may still have theirs.
 CATCH_UP_AFTER_SECONDS = 2.0
 
-# A closed day's transaction ids are looked for in so many days before it: what is sent again is sent again within
-# Kafka's retention, 7 days by default.
+# How many days before a closed day are searched for its transaction ids. Senders repeat within Kafka's retention, 7
+# days by default.
 REPEATED_IDS_DAYS = 7
 REPEATED_IDS_EXAMPLES = 5
-# An index is built when the transactions that began before have ended; not within so long: the next night builds it.
+# Building an index waits for transactions that began before it. After 10 minutes it is left to the next night.
 INDEX_LOCK_SECONDS = 600
-# A partition is dropped under a lock that all who use transactions wait for: it is tried for so long, then again after
-# a pause. Longer than a reader may hold a transaction open; then the next night drops it.
+# Dropping a day takes a lock that everybody who uses transactions waits for. So the maintenance waits 0.2 s for it,
+# lets the others go ahead for 1 s, and tries again for 15 minutes, longer than a reader may hold a transaction open;
+# after that the day is left to the next night.
 DROP_LOCK_SECONDS = 0.2
 DROP_PAUSE_SECONDS = 1.0
 DROP_WAIT_SECONDS = 900.0
@@ -83,11 +87,11 @@ LOCK_POLL_SECONDS = 0.5
 BACKOFF_FIRST_SECONDS = 0.1
 BACKOFF_CAP_SECONDS = 5.0
 CONNECT_TIMEOUT_SECONDS = 10
-# A worker that leaves a transaction open for so long without a word is stopped, or gone.
+# A worker that has left a transaction open for this long without a statement counts as frozen or gone.
 FROZEN_SECONDS = 5
 # `db migrate` waits this long for PostgreSQL, then fails.
 MIGRATE_WAIT_SECONDS = 300.0
-# A worker that says nothing for so long hangs: the watchdog is then no longer fed.
+# A worker that does not report for this long hangs: the supervisor then stops feeding the watchdog.
 HEARTBEAT_TIMEOUT_SECONDS = 30.0
 STATUS_SECONDS = 1.0
 DRAIN_TIMEOUT_SECONDS = 15.0

@@ -26,17 +26,18 @@ from lambda_app.host.hashing import hash_file
 
 logger = logging.getLogger(__name__)
 
-# A file system takes names of 255 bytes; the job goes before it.
+# File systems take names of 255 bytes, and the job's id is put before the name.
 _LONGEST_NAME_BYTES = 200
-# A writer that was slow comes back within minutes; the weekly audit looks at older files too.
+# Files that ended within this many days are looked at for late changes. A slow writer comes back within minutes, and
+# the weekly audit looks at older files too.
 _LATE_DAYS = 8
-# Faults of the disk, or of this process: no entry is to blame, and all are tried again.
+# Faults of the disk or of this process: the entry is not to blame, and is tried again.
 _OUTAGES = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE, errno.ENOMEM, errno.EMFILE, errno.ENFILE}
 
 
 @dataclass
 class Registered:
-    """What a look into the inbox gave."""
+    """The result of one look into the inbox."""
 
     # Jobs that are to be run.
     jobs: list[str] = field(default_factory=list)
@@ -72,10 +73,10 @@ class _Job:
     id: int
     job_id: str
     status: str
-    # The name that the content had first.
+    # The name under which this content came first.
     file: str
     is_new: bool
-    # Why it failed before.
+    # The reason for which it failed before.
     error: str | None
 
     def log(self, name: str, continues: str | None) -> None:
@@ -173,7 +174,7 @@ def _changed_files(connection: Connection, directory: Path, clock: Clock, quiet_
 
 def _has_changed(path: Path, ended: _EndedFile) -> bool:
     if ended.continued_by is not None:
-        # It lies here only when the planner was killed before it moved the file.
+        # Its successor is registered already: the planner was killed before it moved the file.
         return True
     status = path.lstat()
     is_touched = status.st_size != ended.file_bytes or status.st_mtime > ended.ended_at
@@ -185,7 +186,8 @@ def _age_seconds(path: Path, clock: Clock) -> float:
         status = path.lstat()
     except FileNotFoundError:
         return 0.0
-    # The change time too: cp -p and rsync -t set the other one back. A time that is ahead says nothing.
+    # The newer of modification and change time, since cp -p and rsync -t set the former back. A time ahead of the clock
+    # says nothing, so such a file counts as complete.
     age = clock.now().timestamp() - max(status.st_mtime, status.st_ctime)
     return age if age >= 0 else math.inf
 
@@ -197,7 +199,7 @@ def _take(
     try:
         content_hash, size = hash_file(path)
     except FileNotFoundError:
-        # Taken away, or claimed by another planner, since we looked.
+        # Somebody removed it, or another planner claimed it, since we looked.
         return
     except OSError as error:
         if error.errno in _OUTAGES:
@@ -208,7 +210,7 @@ def _take(
     name = _storable(path.name.removeprefix(f"{continues}-") if continues else path.name)
     job = _register(connection, file=name, content_hash=content_hash, file_bytes=size, continues=continues)
     job.log(path.name, continues)
-    # What was loaded already keeps its own name beside the file that was.
+    # A file whose content was loaded before keeps its own name, beside the file that was loaded.
     target = place(directory, job.status, job.job_id, name if job.status == JobStatus.COMPLETED else job.file)
     try:
         move(path, target)

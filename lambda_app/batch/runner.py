@@ -27,7 +27,7 @@ from lambda_app.layers.store import BATCH_SHARD, Store
 
 logger = logging.getLogger(__name__)
 
-# The planner moves a file right after it has registered it.
+# How long to wait for a file that is registered and not claimed yet: the planner claims it right after.
 CLAIM_WAIT_SECONDS = 5.0
 CLAIM_POLL_SECONDS = 0.5
 
@@ -39,7 +39,7 @@ class BatchRun:
         self._directory = directory
         self._clock = clock
         self._done: list[int] = []
-        # The job whose attempt an outage of PostgreSQL broke off: it goes on with the same attempt.
+        # The job whose attempt an outage of PostgreSQL interrupted: it continues the same attempt.
         self._interrupted: int | None = None
         self._first_starts: list[datetime] = []
         self._to_retry: list[str] = []
@@ -61,7 +61,7 @@ class BatchRun:
             inbox.tidy(connection, self._directory)
             self._run_jobs(connection)
             self._recompute(connection)
-            # Registered meanwhile.
+            # Jobs that were registered while the others ran.
             while self._run_jobs(connection):
                 self._recompute(connection)
             return self._failed_jobs(connection)
@@ -72,7 +72,7 @@ class BatchRun:
         recompute_uncounted(self._clock, BATCH)
 
     def _run_jobs(self, connection: Connection) -> bool:
-        """Whether there was one."""
+        """Runs every pending job; whether there was one."""
         count = len(self._done)
         while True:
             with transaction(connection):
@@ -156,7 +156,7 @@ class BatchRun:
     ) -> None:
         text = " ".join(str(error).split()) or type(error).__name__
         if isinstance(error, InvalidFile):
-            # It will not get better by being tried again.
+            # Trying again cannot help: the file stays as it is.
             self._end_attempt(connection, job, JobStatus.FAILED, text)
             return
         status = status_after_failure(attempts, first_start, self._clock.now())

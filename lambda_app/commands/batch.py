@@ -61,13 +61,13 @@ def batch() -> None:
     "--quiet-seconds",
     default=settings.INBOX_QUIET_SECONDS,
     type=click.FloatRange(0),
-    help="A file that has not changed for so long is complete.",
+    help="A file that has not changed for this long is complete.",
 )
 @directory_option
 def schedule(day: datetime | None, quiet_seconds: float, directory: Path) -> None:
     """Register each closed day and each file of the inbox that has no job yet as pending.
 
-    A fresh platform begins with yesterday. A file that is still being written is waited for a little, then left for the
+    A fresh platform begins with yesterday. A file that is still being written is waited for a little, then left to the
     next call.
     """
     clock = SystemClock()

@@ -88,7 +88,7 @@ def _filtered(command: Callable[..., None]) -> Callable[..., None]:
 
 @click.group("dead-letters")
 def dead_letters() -> None:
-    """Show, retry or discard what was not valid."""
+    """Show, retry or discard messages and lines that were not valid."""
 
 
 @dead_letters.command("list")
@@ -115,7 +115,7 @@ def list_command(filters: Filters, limit: int, resolved: bool, by_reason: bool, 
 @click.argument("letter_id", metavar="ID", type=_ID)
 @terminal.json_option
 def show(letter_id: int, as_json: bool) -> None:
-    """Show everything about a dead letter: what it holds as text, or as a hex dump when it is none."""
+    """Show everything about a dead letter. Its content is shown as text if it is UTF-8, else as a hex dump."""
     letter = show_letter(letter_id)
     if as_json:
         document = asdict(letter)

@@ -18,12 +18,12 @@ from lambda_app.errors import AccessRefused, DatabaseUnavailable, InvalidConfigu
 from lambda_app.host.environment import credential_path
 
 Connection = connection
-# What a statement fails with because of itself: of the values in it, of a table that is not there, of anything in it.
+# Errors caused by the statement, not by the server: bad values; a missing table; and, as StatementRefused, any of them.
 ValueRefused = (psycopg2.DataError, psycopg2.IntegrityError)
 UndefinedTable = psycopg2.errors.UndefinedTable
-# A lock was not to be had within lock_timeout.
+# A lock could not be had within lock_timeout.
 LockTimeout = psycopg2.errors.LockNotAvailable
-# What is to be dropped is used by something else that someone made.
+# Another object depends on the one to be dropped.
 DependentObjects = psycopg2.errors.DependentObjectsStillExist
 StatementRefused = (*ValueRefused, psycopg2.ProgrammingError, psycopg2.NotSupportedError)
 
@@ -32,7 +32,7 @@ STREAM = "lambda-stream"
 BATCH = "lambda-batch"
 READER = "lambda-reader"
 
-# What a statement fails with that `translated_errors` leaves as it is.
+# The base of the errors that `translated_errors` does not translate.
 DatabaseError = psycopg2.Error
 _REFUSALS = re.compile(
     r"authentication failed|no password supplied|no pg_hba\.conf entry"
@@ -69,7 +69,7 @@ def connect(
         "service": service,
         "application_name": application_name,
         "connect_timeout": str(settings.CONNECT_TIMEOUT_SECONDS),
-        # A peer that vanished is noticed within a minute, not after two hours.
+        # So that a vanished peer is noticed within a minute, not after two hours.
         "keepalives_idle": "10",
         "keepalives_interval": "5",
         "keepalives_count": "3",
@@ -159,7 +159,7 @@ def savepoint(connection: Connection) -> Iterator[None]:
 
 
 def _roll_back(connection: Connection) -> None:
-    # The connection may be what broke: the error that brought us here says so better.
+    # The rollback may fail because the connection is broken: the error that led here tells that better.
     try:
         connection.rollback()
     except psycopg2.Error:

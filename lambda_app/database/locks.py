@@ -55,7 +55,7 @@ def hold(connection: Connection, lock: Lock, wait_seconds: float, clock: Clock) 
 
 
 def take(connection: Connection, lock: Lock, wait_seconds: float | None, key: int = 0) -> bool:
-    """Takes a lock for the session; False when it was not to be had in this time (None: waits without end).
+    """Takes a lock for the session; False when it could not be had in this time (None: waits without end).
 
     Sets lock_timeout for the session unless it does not wait at all.
     """

@@ -157,7 +157,7 @@ def array_literal(values: Iterable[str | int | None]) -> str:
     {"a",NULL,"b\\""} {1,2}
     """
     values = list(values)
-    # Most columns hold few values many times.
+    # Each distinct value is quoted once: most columns hold few values many times.
     elements = {value: _array_element(value) for value in set(values)}
     return "{" + ",".join([elements[value] for value in values]) + "}"
 

@@ -22,7 +22,7 @@ from rich.text import Text
 
 from lambda_app.core.visible import visible
 
-# In columns: what is piped is so wide, and a terminal that is less so gets tables with fewer columns.
+# Width of piped output, in characters. A narrower terminal gets tables with fewer columns.
 WIDE = 140
 
 json_option = click.option("--json", "as_json", is_flag=True, help="For programs.")

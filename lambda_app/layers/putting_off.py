@@ -24,11 +24,11 @@ class PuttingOff:
     def __init__(self, connection: Connection, days: Days) -> None:
         self._connection = connection
         self._days = days
-        # The minutes, and their days.
+        # The minutes that this writer has noted, and their days.
         self._noted: set[str] = set()
         self._noted_days: set[date] = set()
         self._generation = 0
-        # Rare keys that were upserted all the same.
+        # For each day the rare keys that were upserted, since counting the day again would have cost more.
         self._upserted: Counter[date] = Counter()
         self._has_committed = True
         self.has_put_off = False
@@ -51,7 +51,7 @@ class PuttingOff:
         share_days(self._connection, days.values())
         generation = read_generation(self._connection)
         if generation != self._generation:
-            # A recompute may have worked out what was noted.
+            # A recompute has begun since, and may have removed the notes.
             self._forget()
             self._generation = generation
         if not minutes <= self._noted:

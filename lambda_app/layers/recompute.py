@@ -1,4 +1,4 @@
-"""The batch layer: a day's aggregates made anew from its transactions, while the stream goes on.
+"""The batch layer: a day's aggregates counted again from its transactions, while the stream goes on.
 
 A day is one transaction whose first statement deletes its rows of the speed layer and so takes the snapshot. At that
 moment a lock keeps the day's writers out: their rows and aggregates are in the snapshot together or not at all.
@@ -39,9 +39,9 @@ class Need(Enum):
     """What a day must have to be recomputed."""
 
     NONE = auto()
-    # Rows without aggregates.
+    # The day has rows without aggregates.
     UNCOUNTED = auto()
-    # Those, and nobody who recomputes it already.
+    # The day has rows without aggregates, and nobody else recomputes it.
     UNCOUNTED_AND_FREE = auto()
 
 
@@ -82,7 +82,8 @@ def recompute_uncounted(clock: Clock, service: str) -> list[RecomputedDay]:
     """
     recomputed: list[RecomputedDay] = []
     with _connections(service) as (connection, locks):
-        # First those that nobody else is at; then what others were at may be left.
+        # First the days that nobody else recomputes; then those that others were recomputing, if rows are still
+        # uncounted.
         for need in (Need.UNCOUNTED_AND_FREE, Need.UNCOUNTED):
             with translated_errors():
                 days = _QUERIES.column(locks, "uncounted_days", date)
@@ -160,7 +161,8 @@ def _only_recompute(locks: Connection, day: date, may_wait: bool) -> Iterator[bo
 def _no_writer(locks: Connection, day: date, clock: Clock) -> Iterator[None]:
     """While the block runs, nobody adds aggregates to the day; those who did have committed."""
     is_first = True
-    # New writers queue up behind us: those of the stream shall not wait for a load that takes long.
+    # New writers queue behind our request for the lock. The timeout keeps those of the stream from waiting for a long
+    # load.
     while not take(locks, Lock.DAY, settings.RECOMPUTE_LOCK_SECONDS, day_key(day)):
         if is_first:
             logger.info("Waiting for a load of %s to end", day)

@@ -13,11 +13,11 @@ from lambda_app.database.queries import Queries, array_literal
 from lambda_app.layers.putting_off import PuttingOff, read_generation
 
 _QUERIES = Queries("speed_layer")
-# So many keys are worth a COPY.
+# From this many keys on, COPY beats an upsert.
 _MANY_KEYS = 5_000
-# A part of them, to be stored while the next is written.
+# Keys of one part of a COPY: PostgreSQL stores it while the next is encoded.
 _PART = 500
-# Some more than a day has of ten categories and four types; and memory stays bounded.
+# Flush at this many keys, which bounds memory. A day of ten categories and four types has 57,600.
 _MOST_KEYS = 60_000
 _KEY_COLUMNS = ("shard", "generation", "minute", "merchant_category", "transaction_type")
 _COLUMNS = (*_KEY_COLUMNS, "count", "amount_sum", "amount_min", "amount_max", "risk_sum", "high_risk_count")
@@ -31,7 +31,7 @@ def assign_shard(connection: Connection, member: str) -> int:
 class SpeedLayer:
     """A writer's own shard of speed_stats: writers of different shards never wait for each other.
 
-    What is added is gathered and recorded, a bulk at a time, until `flush` records the rest.
+    Aggregates that are added are gathered in memory, and recorded when they are many, or by `flush`.
     """
 
     def __init__(self, connection: Connection, days: Days, shard: int) -> None:
@@ -65,7 +65,7 @@ class SpeedLayer:
         stats = aggregates.stats
         merge(self._gathered, stats)
         if stats and len(self._gathered) > _MANY_KEYS:
-            # Where rows come in the order of their times, there is no more to come of the minutes before.
+            # Rows in the order of time add nothing to earlier minutes: their keys can be recorded.
             oldest_minute, _, _ = min(stats)
             past = [key for key in self._gathered if key[0] < oldest_minute]
             if len(self._gathered) > _MOST_KEYS:

@@ -22,9 +22,9 @@ from lambda_app.layers.day_tables import ensure_day_tables
 from lambda_app.layers.speed_layer import SpeedLayer
 
 _QUERIES = Queries("storage")
-# 2000-01-01 in UTC is still the day before in the west.
+# The first valid time, 2000-01-01 in UTC, is on the day before in zones west of it.
 _FIRST_DAY = date(1999, 12, 31)
-# Rows of a part of a chunk on its way to the temporary table.
+# Rows in one part of the COPY into the temporary table.
 _PART = 1_000
 # The shards of the speed layer: workers of the stream have those that PostgreSQL assigns, 1 and up.
 BATCH_SHARD = 0
@@ -117,8 +117,8 @@ def _store_in_one_go(
         [table] = [f"transactions_{day:%Y%m%d}" for day in days] if len(days) == 1 else ["transactions"]
         try:
             with savepoint(connection):
-                # In the order of the key: PostgreSQL then fills one page of the index after the other, and writers
-                # that store the same rows at once wait for each other one way only.
+                # Sorted by key: PostgreSQL then fills one page of the index after the other, and two writers that store
+                # the same rows cannot deadlock.
                 _copy(connection, f"lambda.{table}", sorted(lines))
             return StoreResult(len(lines))
         except UndefinedTable:
@@ -128,9 +128,10 @@ def _store_in_one_go(
 
 
 def _store_new(connection: Connection, lines: Sequence[str], days: Iterable[date]) -> StoreResult:
-    # The edges of a day may be its neighbours': it begins twice (clocks go back at midnight), or the zone was another.
+    # A row near midnight can belong to the table of the day before or after: when clocks go back at midnight, or when a
+    # neighbour was cut in another zone.
     touched = {day + timedelta(days=shift) for day in days for shift in (-1, 0, 1)}
-    # Retention may drop one of them: before this line, and it is made again, or after the commit.
+    # Retention may drop such a table before this line, and then it is created again, or after the commit.
     _QUERIES.run(connection, "hold_partitions")
     ensure_day_tables(connection, {day for day in touched if day >= _FIRST_DAY})
     _QUERIES.run(connection, "create_chunk_table")
@@ -145,7 +146,7 @@ def _store_new(connection: Connection, lines: Sequence[str], days: Iterable[date
 
 
 def _find_conflicts(connection: Connection, lines: Sequence[str], present: Sequence[int]) -> tuple[Refusal, ...]:
-    """Those of the rows that were there already, given by their places, whose content is another one."""
+    """The conflicts: which of the rows that are stored already, given by their places, have other content."""
     if not present:
         return ()
     minutes = {lines[index][:MINUTE_LENGTH] for index in present}
@@ -164,7 +165,7 @@ def _find_conflicts(connection: Connection, lines: Sequence[str], present: Seque
 
 
 def _store_halves(connection: Connection, lines: Sequence[str], days: Iterable[date]) -> StoreResult:
-    """Finds those to blame; `days` may be more than the days of these lines."""
+    """Stores each half by itself, down to the rows that PostgreSQL refuses. `days` may hold more than theirs."""
     middle = len(lines) // 2
     by_day: dict[date, Sequence[str]] = dict.fromkeys(days, ())
     left = _store(connection, lines[:middle], by_day, expect_duplicates=True)

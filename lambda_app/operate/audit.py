@@ -36,12 +36,12 @@ from lambda_app.host.hashing import hash_file
 from lambda_app.settings import Settings
 
 _QUERIES = Queries("verify")
-# A job's file is moved after its commit: it may be on its way.
+# How long to wait before a second look at a file: it is moved after its job's commit, so it may be on its way.
 SETTLE_SECONDS = 2.0
 _ONE_SNAPSHOT = {
     "default_transaction_isolation": "repeatable read",
     "default_transaction_read_only": "on",
-    # What protects others from a forgotten session of the reader's.
+    # Turns off the time limits of the reader's role, which are for forgotten sessions of people.
     "statement_timeout": "0",
     "idle_in_transaction_session_timeout": "0",
 }

@@ -23,9 +23,9 @@ class ClosedDay:
     day: date
     first_day: date
     last_day: date
-    # How many days before today the last one was.
+    # Days between its last day and today.
     age_days: int
-    # On transaction_id.
+    # Whether the index on transaction_id exists.
     has_index: bool
     has_broken_index: bool
     is_to_count: bool

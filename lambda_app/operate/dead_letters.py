@@ -24,11 +24,11 @@ class Filters:
     """Which letters: those that pass all that is given."""
 
     ids: tuple[int, ...] = ()
-    # What the reason contains, in capitals or not.
+    # Text that the reason contains, ignoring case.
     reason: str | None = None
-    # The topic or the file; `*` and `?` as in a shell.
+    # Pattern of the topic or the file, with `*` and `?` as in a shell.
     source: str | None = None
-    # Received at this time or later, and before this one; without a zone: the platform's.
+    # Received at this time or later, and before that one; a time without a zone is in the platform's.
     since: datetime | None = None
     until: datetime | None = None
 
@@ -98,7 +98,7 @@ class Selection:
     """The open letters that passed the filters at one moment; later ones are not among them."""
 
     count: int
-    # Of the query `matches`.
+    # Values for the query `matches`.
     values: Mapping[str, object]
 
     def condition(self, connection: Connection) -> Part:

@@ -32,9 +32,9 @@ def maintain(retention_days: int | None, clock: Clock) -> None:
 
 
 def _connect() -> Connection:
-    # Of the ids that it groups, the planner expects far too few: in memory they would not fit.
+    # Hashing is off because the planner expects far too few transaction ids: their hash table would not fit into memory.
     connection = connect(OWNER, "lambda-db-maintenance", {"enable_hashagg": "off"})
-    # An index is built outside of any transaction.
+    # CREATE INDEX CONCURRENTLY must run outside of a transaction.
     connection.autocommit = True
     return connection
 

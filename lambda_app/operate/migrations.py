@@ -17,7 +17,7 @@ from lambda_app.database.locks import Lock, take
 from lambda_app.errors import LambdaError
 from lambda_app.host.environment import credential_path
 
-# yoyo's own tables: apart from those that people look at.
+# The schema of yoyo's own tables, apart from those that people look at.
 BOOKKEEPING_SCHEMA = "lambda_migrations"
 _FOLDER = resources.files("lambda_app").joinpath("sql/migrations")
 
@@ -46,7 +46,7 @@ def _migrations() -> Iterator[tuple[DatabaseBackend, yoyo.migrations.MigrationLi
         with resources.as_file(_FOLDER) as path, translated_errors(), yoyo.get_backend(_uri()) as backend:
             yield backend, yoyo.read_migrations(str(path))
     finally:
-        # Ends the lock as well.
+        # Closing the connection releases the lock, too.
         connection.close()
 
 

@@ -35,7 +35,7 @@ class Letter:
     """What a retry needs of a dead letter."""
 
     id: int
-    # A message of the stream; else a record of a file.
+    # True for a message of the stream, false for a record of a file.
     is_message: bool
     job_id: str | None
     raw: bytes | None
@@ -56,11 +56,11 @@ class Retry:
     def __init__(self, selection: Selection, clock: Clock) -> None:
         self.stored = 0
         self.duplicate = 0
-        # Those that are still open, by reason.
+        # How many letters stay open, by reason.
         self.remaining: Counter[str] = Counter()
         self._selection = selection
         self._clock = clock
-        # The last letter that was tried.
+        # Id of the last letter that was tried.
         self._after = 0
         self._has_put_off = False
 

@@ -1,6 +1,6 @@
-"""Gathers the facts about the platform: from systemd, Kafka and PostgreSQL, twice a second apart for what is a rate.
+"""Gathers the facts about the platform from systemd, Kafka and PostgreSQL; for rates by two samples, one second apart.
 
-Changes nothing. Who does not answer becomes an error among the facts.
+Changes nothing. A server that does not answer becomes an error among the facts.
 """
 
 import stat
@@ -26,7 +26,7 @@ from lambda_app.settings import Settings
 _QUERIES = Queries("status")
 SAMPLE_SECONDS = 1.0
 SYSTEMCTL_TIMEOUT_SECONDS = 20
-# Where the newest transaction is looked for first.
+# The newest transaction is looked for in this span first, then in all days.
 RECENT = timedelta(days=1)
 
 
@@ -118,11 +118,11 @@ def _inbox_entries(inbox: Path, clock: Clock, errors: list[str]) -> tuple[InboxE
     entries = []
     try:
         for path in inbox.iterdir():
-            # It may be taken at any moment.
+            # The planner may take an entry while we look.
             with suppress(FileNotFoundError):
                 entries.append(_inbox_entry(path, clock))
     except FileNotFoundError:
-        # On another host.
+        # This host has no inbox.
         pass
     except OSError as error:
         errors.append(f"the inbox cannot be read: {error}")
@@ -131,7 +131,7 @@ def _inbox_entries(inbox: Path, clock: Clock, errors: list[str]) -> tuple[InboxE
 
 def _inbox_entry(path: Path, clock: Clock) -> InboxEntry:
     status, now = path.lstat(), clock.now().timestamp()
-    # A time of writing that is ahead of the clock says nothing.
+    # The older of both times: a modification time may be set ahead of the clock.
     written = min(status.st_mtime, status.st_ctime)
     return InboxEntry(path.name, stat.S_ISREG(status.st_mode), now - written, now - status.st_ctime)
 
@@ -157,7 +157,7 @@ def _positions(config: Settings, connection: Connection | None) -> _Positions:
 
 
 def _lag(log_ends: dict[int, int], positions: _Positions) -> int:
-    """Records behind; the ends are the older look, so that a busy stream shows no false lag."""
+    """Records behind. The log's ends were asked before the positions, so that a busy stream shows no false lag."""
     return sum(max(0, end - positions.next_offsets.get(partition, 0)) for partition, end in log_ends.items())
 
 
@@ -169,7 +169,7 @@ def _newest(connection: Connection, clock: Clock) -> tuple[float | None, JobFact
 
 
 def _newest_age(connection: Connection, clock: Clock) -> float | None:
-    # Nearly always a day is enough; all of them, with hundreds of partitions, take a hundred times as long.
+    # One day is nearly always enough; a search through hundreds of days takes a hundred times as long.
     for since in (clock.now() - RECENT, "-infinity"):
         with transaction(connection):
             age = _QUERIES.value_or_none(connection, "newest_age", float, since=since)

@@ -17,7 +17,8 @@ logger = logging.getLogger(__name__)
 
 _QUERIES = Queries("positions")
 
-# Of a record's time, which its sender sets: beyond the year 5138, either way, it is none, and PostgreSQL need not try.
+# Senders set timestamps freely. One beyond ±10^14 ms (year 5138) is nonsense: NULL is stored, since to_timestamp would
+# fail.
 _NO_TIME_MILLISECONDS = 10**14
 
 
@@ -38,7 +39,7 @@ def read(connection: Connection, topic: str, partitions: Iterable[int]) -> dict[
 
 
 def end_frozen_writers(connection: Connection, seconds: int) -> None:
-    """Ends the sessions of workers that have an open transaction and have said nothing for so long."""
+    """Ends the sessions of workers whose transaction is older than `seconds` and waits for its client."""
     _QUERIES.run(connection, "end_frozen_writers", seconds=seconds)
 
 
@@ -65,7 +66,7 @@ def take_over(
 
 
 def prepare(connection: Connection) -> None:
-    """Once for a connection, before `advance`."""
+    """Prepares the statement of `advance`: once for a connection, before its first use."""
     _QUERIES.run(connection, "prepare_advance")
 
 

@@ -29,7 +29,7 @@ class Job:
     status: str
     attempts: int
     started_at: datetime | None  # its first start
-    # Of a job that loads a file of a source system: its name, and the SHA-256 of its content.
+    # Name of the source system's file, and the SHA-256 of its content; None for a night's own job.
     file: str | None = None
     content_hash: bytes | None = None
     # Jobs whose file has grown into this one.

@@ -25,7 +25,7 @@ class Position:
     duplicate: int
     dead_letters: int
     gaps: int
-    # How far next_offset was moved back, in all; offsets that held no message.
+    # How far next_offset was moved back in all, and how many offsets held no message.
     rewound: int
     skipped: int
 
@@ -51,7 +51,7 @@ class LetterTotal:
     partition: int | None
     job_id: str | None
     count: int
-    # Those of them that were stored in the end.
+    # How many of them a retry has stored.
     stored: int
 
 
@@ -61,7 +61,7 @@ class RowTotal:
 
     day: date
     ingestion_type: str
-    # None for the stream.
+    # None for rows of the stream.
     job_id: str | None
     count: int
 
@@ -115,7 +115,7 @@ class DayComparison:
 class Facts:
     """What PostgreSQL held at one moment, and Kafka around it."""
 
-    # Log starts before that moment, log ends after it.
+    # The log's starts were asked before that moment, its ends after it.
     log: Log
     positions: tuple[Position, ...] = ()
     gaps: tuple[GapTotal, ...] = ()
