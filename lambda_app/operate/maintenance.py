@@ -32,7 +32,7 @@ def maintain(retention_days: int | None, clock: Clock) -> None:
 
 
 def _connect() -> Connection:
-    # Hashing is off because the planner expects far too few transaction ids: their hash table would not fit into memory.
+    # No hashing: the planner expects far too few transaction ids, and their hash table would not fit into memory.
     connection = connect(OWNER, "lambda-db-maintenance", {"enable_hashagg": "off"})
     # CREATE INDEX CONCURRENTLY must run outside of a transaction.
     connection.autocommit = True
