@@ -3,6 +3,7 @@
 `python tests/ansible/component_tables.py` rewrites it; a test compares it.
 """
 
+import platform
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +15,22 @@ END = "<!-- end of components -->\n"
 
 
 def rows(project: Path = PROJECT) -> dict[str, dict[str, Any]]:
-    """The table as it stands, without what an inventory may override."""
-    path = project / "roles/platform/vars/main/components.yml"
-    return dict(yaml.safe_load(path.read_text())["component_table"])
+    """The table as it is on this machine, without what an inventory may override."""
+    system = platform.freedesktop_os_release()
+    facts = project / f"roles/postgres/vars/{system['ID'].capitalize()}_{system['VERSION_ID']}.yml"
+    return _rows(project, yaml.safe_load(facts.read_text())["__postgres_version"])
+
+
+def _rows(project: Path, postgres_version: str) -> dict[str, dict[str, Any]]:
+    text = project.joinpath("roles/platform/vars/main/components.yml").read_text()
+    table = yaml.safe_load(text.replace("{{ __postgres_version }}", postgres_version))
+    return dict(table["component_table"])
 
 
 def markdown(project: Path) -> str:
     """The Markdown table between START and END."""
     lines = ["| component | unit | slice | group | CPU | memory | when it fails |", "|---|---|---|---|---|---|---|"]
-    for name, row in rows(project).items():
+    for name, row in _rows(project, "VERSION").items():
         cells = [name, f"`{row['unit']}`", f"`{row['slice']}`" if "slice" in row else "", f"`{row['group']}`"]
         cells += [row.get("cpu_quota", ""), row.get("memory_max", ""), row["failure"]]
         lines.append("|" + "|".join(f" {cell} " if cell else " " for cell in cells) + "|")

@@ -29,7 +29,7 @@ NEW_ROW = """
 # In check mode: what would be written is shown as a difference, and nothing is.
 INSTALL = """
 - hosts: localhost
-  gather_facts: false
+  gather_subset: ["!all", "!min", distribution]
   roles: [platform]
   tasks:
     - ansible.builtin.include_role: {name: common, tasks_from: slices}
@@ -41,7 +41,7 @@ INSTALL = """
 """
 SHOW = """
 - hosts: localhost
-  gather_facts: false
+  gather_subset: ["!all", "!min", distribution]
   roles: [platform]
   vars_files: [molecule/shared/vars/expected.yml]
   vars:

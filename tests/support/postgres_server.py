@@ -14,7 +14,8 @@ import psycopg2
 
 from tests.support.processes import end_with_parent, free_port, wait_until
 
-POSTGRES_BIN = Path("/usr/lib/postgresql/15/bin")
+# Whichever version this machine's Debian has; the newest of several.
+POSTGRES_BIN = max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
 ROLES = ("lambda_owner", "lambda_stream", "lambda_batch", "lambda_reader")
 
 
