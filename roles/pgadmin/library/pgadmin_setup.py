@@ -5,6 +5,7 @@ Runs as pgAdmin's user in pgAdmin's environment. pgAdmin's setup.py would take t
 add the server again at each run. Starting pgAdmin takes seconds, so a run with the same options ends at the stamp.
 """
 
+import builtins
 import contextlib
 import hashlib
 import hmac
@@ -14,6 +15,7 @@ import secrets
 import sys
 from importlib import metadata, util
 from pathlib import Path
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -59,13 +61,17 @@ actions:
 """
 
 
-def digest(params, salt):
+Options = dict[str, str]
+
+
+def digest(params: Options, salt: str) -> str:
     """A slow hash, since the password is in it."""
     inputs = json.dumps([metadata.version("pgadmin4"), Path(params["config"]).read_text(), params], sort_keys=True)
     return hashlib.scrypt(inputs.encode(), salt=bytes.fromhex(salt), n=2**14, r=8, p=1).hex()
 
 
-def is_set_up(params):
+def is_set_up(params: Options) -> bool:
+    """Whether an earlier run set up this version of pgAdmin with these options and these settings."""
     try:
         salt, known = Path(params["stamp"]).read_text().split()
     except (FileNotFoundError, ValueError):
@@ -73,22 +79,23 @@ def is_set_up(params):
     return hmac.compare_digest(known, digest(params, salt))
 
 
-def remember(params):
+def remember(params: Options) -> None:
     salt = secrets.token_hex(16)
     Path(params["stamp"]).write_text(f"{salt} {digest(params, salt)}\n")
 
 
-def start_pgadmin(params):
+def start_pgadmin(params: Options) -> Any:
     """Creates pgAdmin's database when there is none, with the login; migrates it when it is older."""
     os.environ.update(
         CONFIG_DISTRO_FILE_PATH=params["config"],
         PGADMIN_SETUP_EMAIL=params["email"],
         PGADMIN_SETUP_PASSWORD=params["password"],
     )
-    sys.path.insert(0, str(Path(util.find_spec("pgadmin4").submodule_search_locations[0])))
-    import builtins
-
-    builtins.SERVER_MODE = True
+    package = util.find_spec("pgadmin4")
+    if package is None or not package.submodule_search_locations:
+        raise RuntimeError(f"pgAdmin is not installed for {sys.executable}")
+    sys.path.insert(0, package.submodule_search_locations[0])
+    vars(builtins)["SERVER_MODE"] = True
     # pgAdmin's modules import each other: this one has to be the first.
     import config  # noqa: F401
     from pgadmin import create_app
@@ -96,7 +103,7 @@ def start_pgadmin(params):
     return create_app()
 
 
-def set_login(params):
+def set_login(params: Options) -> tuple[Any, list[str]]:
     """Returns the user and what was done."""
     from flask_security.utils import hash_password, verify_password
     from pgadmin.model import User, db
@@ -129,7 +136,8 @@ def set_login(params):
     return user, ["changed the login's password"]
 
 
-def set_server(params, user):
+def set_server(params: Options, user: Any) -> list[str]:
+    """Returns what was done; a server that a user changed gets the options back."""
     from pgadmin.model import Server, ServerGroup, db
 
     group = ServerGroup.query.filter_by(user_id=user.id).order_by(ServerGroup.id).first()
@@ -159,7 +167,7 @@ def set_server(params, user):
     return actions
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "email": {"type": "str", "required": True},
