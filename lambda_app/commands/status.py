@@ -108,6 +108,8 @@ def _lines(facts: PlatformFacts) -> list[str]:
         )
         gaps = f", {stream.gaps} partitions lost records before they were read" if stream.gaps else ""
         lines.append(f"stream    {stream.rows_per_second:,.0f} rows/s, lag {lag}, {age}{gaps}")
+    elif not facts.errors:
+        lines.append("stream    shown on the host of the batch: this one has no password of lambda_reader")
     if facts.last_job:
         job = facts.last_job
         rows = f", {job.rows_loaded:,} rows" if job.rows_loaded is not None else ""

@@ -11,6 +11,11 @@ def credential_path(name: str) -> Path | None:
     return path if path and path.is_file() else None
 
 
+def lacks_credential(name: str) -> bool:
+    """Whether this host has credentials, and not this one: each host has only those that its units load."""
+    return "CREDENTIALS_DIRECTORY" in os.environ and credential_path(name) is None
+
+
 def batch_directory() -> Path:
     """Where the batch keeps its files (systemd's StateDirectory=)."""
     return Path(os.environ.get("STATE_DIRECTORY", "/var/lib/lambda/batch"))

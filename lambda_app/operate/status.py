@@ -20,7 +20,7 @@ from lambda_app.database.connection import READER, Connection, connect, transact
 from lambda_app.database.queries import Queries
 from lambda_app.errors import InvalidConfiguration, LambdaError
 from lambda_app.host.clock import Clock
-from lambda_app.host.environment import batch_directory
+from lambda_app.host.environment import batch_directory, lacks_credential
 from lambda_app.settings import Settings
 
 _QUERIES = Queries("status")
@@ -59,9 +59,15 @@ def read_components(path: Path) -> tuple[Component, ...]:
 
 
 def gather_facts(config: Settings, clock: Clock, table: tuple[Component, ...]) -> PlatformFacts:
-    """Takes a little more than a second, longer when something does not answer."""
+    """Takes a little more than a second, longer when something does not answer.
+
+    Where the host has no password of the reader, only its units are looked at.
+    """
     errors: list[str] = []
     inbox = _inbox_entries(batch_directory() / INBOX, clock, errors)
+    if lacks_credential("pgpass-reader"):
+        units, _, _, _ = _sample(config, clock, None, table, errors)
+        return PlatformFacts(table, units, None, None, errors=tuple(errors), inbox=inbox)
     log_ends = _log_ends(config, errors)
     try:
         with closing(connect(READER, "lambda-status")) as connection:

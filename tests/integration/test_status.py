@@ -246,6 +246,20 @@ def test_servers_that_do_not_answer_are_named(environment, tmp_path):
     assert "PostgreSQL is away" in reasons[1]
 
 
+def test_host_without_the_readers_password_shows_its_units_alone(environment, systemctl, tmp_path):
+    credentials = tmp_path / "credentials"
+    credentials.mkdir()
+    (credentials / "kafka-producer").write_text("secret")
+    changes = {"CREDENTIALS_DIRECTORY": str(credentials), "LAMBDA_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"}
+
+    result = run_program({**environment, **changes}, "status")
+
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "stream    shown on the host of the batch" in result.stdout
+    systemctl.show(**{"lambda-producer.service": "ActiveState=failed\nSubState=failed\n"})
+    assert run_program({**environment, **changes}, "status").returncode == 1
+
+
 def test_without_the_table_it_says_who_writes_it(environment):
     result = run_program({**environment, "LAMBDA_COMPONENTS_FILE": "/nonexistent/components.json"}, "status")
 
