@@ -46,7 +46,7 @@ EXPECTED = {
 }
 PLAYBOOK = """
 - hosts: all
-  gather_facts: false
+  gather_subset: ["!all", "!min", distribution]
   roles: [platform]
   vars:
     common_credentials: []

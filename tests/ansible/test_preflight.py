@@ -10,7 +10,7 @@ import pytest
 PROJECT = Path(__file__).parents[2]
 PLAYBOOK = """
 - hosts: all
-  gather_facts: false
+  gather_subset: ["!all", "!min", distribution]
   roles: [platform]
   tasks:
     - ansible.builtin.include_role: {name: "{{ item[0] }}", tasks_from: "{{ item[1] }}"}
