@@ -54,7 +54,7 @@ def test_healthy_platform_gives_no_reason():
             with_unit("lambda-db-setup.service", active_state="failed", result="exit-code"),
             (
                 "lambda-db-setup is failed (running): its last run did not succeed (result: exit-code): "
-                "the schema is that of an earlier release, so the consumer does not start"
+                "the schema is that of an earlier release, so no consumer starts"
             ),
         ),
         (
