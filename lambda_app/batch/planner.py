@@ -5,15 +5,12 @@ from pathlib import Path
 
 from lambda_app.batch import inbox
 from lambda_app.batch.connection import QUERIES
-from lambda_app.core.batch.schedule import ListedJob, due_dates
+from lambda_app.core.batch.schedule import GENERATED_SOURCE, ListedJob, due_dates
 from lambda_app.database.connection import Connection, transaction
 from lambda_app.database.zone import today
 from lambda_app.errors import LambdaError, RetryableError
 from lambda_app.host.clock import Clock
 from lambda_app.layers.day_tables import ensure_day_tables
-
-# The source of the jobs whose file the platform generates itself.
-SOURCE = "generated"
 
 
 def schedule(connection: Connection, directory: Path, clock: Clock, quiet_seconds: float) -> list[str]:
@@ -36,7 +33,7 @@ def schedule_due_jobs(connection: Connection) -> list[str]:
     """
     with transaction(connection):
         this_day = today(connection)
-        last = QUERIES.value_or_none(connection, "last_business_date", date, source=SOURCE)
+        last = QUERIES.value_or_none(connection, "last_business_date", date, source=GENERATED_SOURCE)
         registered = [job_id for day in due_dates(last, this_day) if (job_id := _register(connection, day))]
         ensure_day_tables(connection, (this_day, this_day + timedelta(days=1)))
         return registered
@@ -47,7 +44,9 @@ def schedule_date(connection: Connection, day: date) -> str | None:
     with transaction(connection):
         if day >= today(connection):
             raise LambdaError(f"{day} has not ended yet: only closed days are loaded")
-        reopened = QUERIES.value_or_none(connection, "reopen_failed_job", str, source=SOURCE, business_date=day)
+        reopened = QUERIES.value_or_none(
+            connection, "reopen_failed_job", str, source=GENERATED_SOURCE, business_date=day
+        )
         return reopened or _register(connection, day)
 
 
@@ -58,4 +57,4 @@ def list_jobs(connection: Connection, limit: int) -> list[ListedJob]:
 
 
 def _register(connection: Connection, day: date) -> str | None:
-    return QUERIES.value_or_none(connection, "register_job", str, source=SOURCE, business_date=day)
+    return QUERIES.value_or_none(connection, "register_job", str, source=GENERATED_SOURCE, business_date=day)

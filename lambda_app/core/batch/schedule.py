@@ -1,4 +1,4 @@
-"""Which business dates are due, where a day begins and ends, and what becomes of a job whose attempt failed."""
+"""Which business dates are due, and what becomes of a job whose attempt failed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,6 +7,8 @@ from enum import StrEnum
 
 MAX_ATTEMPTS = 3
 RETRY_PERIOD = timedelta(hours=2)
+# batch_jobs.source of a night's job, whose file the platform generates itself.
+GENERATED_SOURCE = "generated"
 
 
 class JobStatus(StrEnum):

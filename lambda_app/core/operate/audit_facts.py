@@ -8,8 +8,6 @@ from uuid import UUID
 
 from lambda_app.core.stream.offsets import Log
 
-# As batch_jobs.source has it.
-GENERATED = "generated"
 STAT_COLUMNS = ("count", "amount_sum", "amount_min", "amount_max", "risk_sum", "high_risk_count")
 
 

@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lambda_app.core.batch.job_files import job_place
-from lambda_app.core.batch.schedule import JobStatus
+from lambda_app.core.batch.schedule import GENERATED_SOURCE, JobStatus
 from lambda_app.core.operate.audit_facts import (
-    GENERATED,
     STAT_COLUMNS,
     DayComparison,
     Example,
@@ -202,7 +201,7 @@ def _jobs(facts: Facts) -> Check:
     ]
     differences += [f"{count:,} rows of the batch are of no job: {job_id}" for job_id, count in rows.items()]
     completed = [job for job in facts.jobs if job.status == JobStatus.COMPLETED]
-    dates = Counter(job.business_date for job in completed if job.source == GENERATED)
+    dates = Counter(job.business_date for job in completed if job.source == GENERATED_SOURCE)
     differences += [f"{day} was loaded by {count} jobs" for day, count in dates.items() if count > 1]
     notes = ("a job may have fewer rows than it loaded: retention dropped some days",) if facts.dropped else ()
     loaded = sum(job.loaded or 0 for job in completed)

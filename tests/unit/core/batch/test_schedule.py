@@ -104,26 +104,6 @@ def test_each_date_of_five_years_is_planned_once_and_in_order_when_it_is_over(zo
 
 
 @pytest.mark.parametrize(
-    ("day", "zone", "start", "hours"),
-    [
-        (date(2026, 3, 8), "America/New_York", "2026-03-08T05:00", 23),
-        (date(2026, 11, 1), "America/New_York", "2026-11-01T04:00", 25),
-        # Midnight does not exist: the day begins at 01:00 on the clock.
-        (date(2026, 4, 24), "Africa/Cairo", "2026-04-23T22:00", 23),
-        # Midnight comes twice: the day begins at the first.
-        (date(2026, 11, 1), "America/Havana", "2026-11-01T04:00", 25),
-        # A day that Samoa skipped when it crossed the date line.
-        (date(2011, 12, 30), "Pacific/Apia", "2011-12-30T10:00", 0),
-    ],
-)
-def test_day_bounds_follow_the_clocks_of_the_zone(day, zone, start, hours):
-    first, last = day_bounds(day, ZoneInfo(zone))
-
-    assert first == datetime.fromisoformat(f"{start}+00:00")
-    assert last - first == timedelta(hours=hours)
-
-
-@pytest.mark.parametrize(
     ("attempts", "minutes", "status"),
     [
         (1, 1, JobStatus.PENDING),

@@ -1,13 +1,13 @@
-"""Which day a minute belongs to."""
+"""Which day a minute belongs to, and where a day begins and ends."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambda_app.core.transaction.days import Days
+from lambda_app.core.transaction.days import Days, day_bounds
 
 ZONES = ["UTC", "America/New_York", "Asia/Kathmandu", "America/Havana", "Pacific/Apia", "Pacific/Chatham"]
 # In UTC: minutes around midnight, which comes twice in Havana, and to Kathmandu and Chatham at a quarter of an hour.
@@ -29,3 +29,23 @@ def test_minutes_belong_to_the_days_of_the_zone(name: str, found: list[str]) -> 
 
     assert days.by_minute(found) == expected
     assert days.of(found) == set(expected.values())
+
+
+@pytest.mark.parametrize(
+    ("day", "zone", "start", "hours"),
+    [
+        (date(2026, 3, 8), "America/New_York", "2026-03-08T05:00", 23),
+        (date(2026, 11, 1), "America/New_York", "2026-11-01T04:00", 25),
+        # Midnight does not exist: the day begins at 01:00 on the clock.
+        (date(2026, 4, 24), "Africa/Cairo", "2026-04-23T22:00", 23),
+        # Midnight comes twice: the day begins at the first.
+        (date(2026, 11, 1), "America/Havana", "2026-11-01T04:00", 25),
+        # A day that Samoa skipped when it crossed the date line.
+        (date(2011, 12, 30), "Pacific/Apia", "2011-12-30T10:00", 0),
+    ],
+)
+def test_day_bounds_follow_the_clocks_of_the_zone(day, zone, start, hours):
+    first, last = day_bounds(day, ZoneInfo(zone))
+
+    assert first == datetime.fromisoformat(f"{start}+00:00")
+    assert last - first == timedelta(hours=hours)
