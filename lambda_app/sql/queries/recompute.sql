@@ -64,19 +64,8 @@ DELETE FROM lambda.batch_stats WHERE minute >= %(start)s AND minute < %(end)s;
 INSERT INTO lambda.batch_stats (
     minute, merchant_category, transaction_type, count, amount_sum, amount_min, amount_max, risk_sum, high_risk_count
 )
-SELECT
-    date_bin('1 minute', event_time, TIMESTAMPTZ '2000-01-01 00:00Z'),
-    merchant_category,
-    transaction_type,
-    count(*),
-    sum(amount),
-    min(amount),
-    max(amount),
-    coalesce(sum(risk_score), 0),
-    count(*) FILTER (WHERE risk_score >= 0.8)
-FROM lambda.transactions
-WHERE event_time >= %(start)s AND event_time < %(end)s
-GROUP BY 1, 2, 3;
+SELECT minute, merchant_category, transaction_type, count, amount_sum, amount_min, amount_max, risk_sum, high_risk_count
+FROM lambda.count_transactions(%(start)s, %(end)s);
 
 -- delete_day_stats --
 DELETE FROM lambda.batch_day_stats WHERE day = %(day)s;
