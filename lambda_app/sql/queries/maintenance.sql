@@ -21,14 +21,14 @@ SELECT
             WHERE n.day BETWEEN p.day - %(days_before)s AND p.day AND n.recomputed_at > b.closed_at
         )
     ) AS is_to_count
-FROM (SELECT lambda.today() AS today) AS t
+FROM (SELECT lambda.today() AS today OFFSET 0) AS t
 CROSS JOIN LATERAL (
     SELECT
         c.oid,
         c.relname AS name,
         d.day,
-        (bounds.lower_bound AT TIME ZONE lambda.time_zone())::date AS first_day,
-        ((bounds.upper_bound - interval '1 microsecond') AT TIME ZONE lambda.time_zone())::date AS last_day
+        (bounds.lower_bound AT TIME ZONE (SELECT lambda.time_zone()))::date AS first_day,
+        ((bounds.upper_bound - interval '1 microsecond') AT TIME ZONE (SELECT lambda.time_zone()))::date AS last_day
     FROM pg_inherits AS i
     JOIN pg_class AS c ON c.oid = i.inhrelid AND c.relname ~ '^transactions_[0-9]{8}$'
     CROSS JOIN LATERAL to_date(right(c.relname, 8), 'YYYYMMDD') AS d (day)
@@ -89,7 +89,7 @@ DO $$
 BEGIN
     IF EXISTS (
         SELECT FROM lambda.uncounted_minutes
-        WHERE (minute AT TIME ZONE lambda.time_zone())::date = ANY(%(days)s::date[])
+        WHERE (minute AT TIME ZONE (SELECT lambda.time_zone()))::date = ANY(%(days)s::date[])
     ) THEN
         RAISE EXCEPTION 'some of its rows are not counted yet' USING ERRCODE = 'lock_not_available';
     END IF;

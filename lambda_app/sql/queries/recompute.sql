@@ -3,11 +3,11 @@
 SELECT DISTINCT day
 FROM (
     SELECT (minute AT TIME ZONE z.name)::date AS day
-    FROM (SELECT lambda.time_zone() AS name) AS z, (
+    FROM (SELECT lambda.time_zone() AS name OFFSET 0) AS z, (
         SELECT minute FROM lambda.speed_stats UNION ALL SELECT minute FROM lambda.uncounted_minutes
     ) AS speed_layer
 ) AS days
-WHERE day < lambda.today()
+WHERE day < (SELECT lambda.today())
 AND NOT EXISTS (SELECT FROM lambda.batch_days AS b WHERE b.day = days.day AND b.dropped_at IS NOT NULL)
 ORDER BY day;
 
@@ -22,13 +22,13 @@ FROM (
     WHERE i.inhparent = 'lambda.transactions'::regclass
     UNION
     SELECT (minute AT TIME ZONE z.name)::date
-    FROM (SELECT lambda.time_zone() AS name) AS z, (
+    FROM (SELECT lambda.time_zone() AS name OFFSET 0) AS z, (
         SELECT minute FROM lambda.batch_stats
         UNION SELECT minute FROM lambda.speed_stats
         UNION SELECT minute FROM lambda.uncounted_minutes
     ) AS layers
 ) AS days
-WHERE day <= lambda.today()
+WHERE day <= (SELECT lambda.today())
 AND NOT EXISTS (SELECT FROM lambda.batch_days AS b WHERE b.day = days.day AND b.dropped_at IS NOT NULL)
 ORDER BY day;
 
