@@ -65,6 +65,11 @@ class Queries:
         parts = _NAMED.split(text)[1:]
         return {name: query.strip() for name, query in zip(parts[::2], parts[1::2], strict=True)}
 
+    @cached_property
+    def _wanted(self) -> Mapping[str, frozenset[str]]:
+        """The values that each query takes."""
+        return {name: frozenset(_VALUE.findall(text)) for name, text in self.texts.items()}
+
     def __getitem__(self, name: str) -> str:
         try:
             return self.texts[name]
@@ -121,7 +126,7 @@ class Queries:
 
     def _text(self, name: str, values: Mapping[str, object]) -> str:
         text = self[name]
-        missing = set(_VALUE.findall(text)) - values.keys()
+        missing = self._wanted[name] - values.keys()
         if missing:
             raise TypeError(f"{self.noun}.{name} lacks a value for {', '.join(sorted(missing))}")
         return text
