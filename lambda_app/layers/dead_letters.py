@@ -32,7 +32,8 @@ def record_dead_letters(connection: Connection, letters: Sequence[DeadLetter]) -
         files=array_literal(letter.file for letter in letters),
         lines=array_literal(letter.line for letter in letters),
         job_ids=array_literal(letter.job_id for letter in letters),
-        raws=array_literal(None if letter.raw is None else "\\x" + letter.raw.hex() for letter in letters),
+        # Not as a text, which would escape what may be megabytes once more.
+        raws=[letter.raw for letter in letters],
         reasons=array_literal(letter.reason for letter in letters),
     )
     return [letter.partition for letter in new]
