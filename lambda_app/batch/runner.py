@@ -15,7 +15,7 @@ from lambda_app.batch.connection import QUERIES, connect_patiently, open_connect
 from lambda_app.batch.files import LoadedFile, load_file
 from lambda_app.batch.generated import write_generated_file
 from lambda_app.core.batch.job_files import GENERATED, places_before_claim
-from lambda_app.core.batch.schedule import MAX_ATTEMPTS, Job, JobStatus, status_after_failure
+from lambda_app.core.batch.schedule import MAX_ATTEMPTS, DueJob, JobStatus, status_after_failure
 from lambda_app.database.connection import BATCH, Connection, DatabaseError, transaction
 from lambda_app.database.locks import Lock, hold
 from lambda_app.database.patience import is_outage, patiently
@@ -76,7 +76,7 @@ class BatchRun:
         count = len(self._done)
         while True:
             with transaction(connection):
-                job = QUERIES.row(connection, "next_job", Job, done=self._done)
+                job = QUERIES.row(connection, "next_job", DueJob, done=self._done)
             if job is None:
                 return len(self._done) > count
             if not self._is_claimed(job):
@@ -87,7 +87,7 @@ class BatchRun:
                 self._attempt(connection, job)
             self._done.append(job.id)
 
-    def _is_claimed(self, job: Job) -> bool:
+    def _is_claimed(self, job: DueJob) -> bool:
         """Whether the file is where it belongs; also when it is nowhere, which the attempt will say."""
         if job.file is None:
             return True
@@ -100,7 +100,7 @@ class BatchRun:
             self._clock.sleep(CLAIM_POLL_SECONDS)
         return True
 
-    def _attempt(self, connection: Connection, job: Job) -> None:
+    def _attempt(self, connection: Connection, job: DueJob) -> None:
         is_same = job.id == self._interrupted and job.status == JobStatus.RUNNING
         attempts = job.attempts if is_same else job.attempts + 1
         self._interrupted = job.id
@@ -118,7 +118,7 @@ class BatchRun:
             self._put_away(job, JobStatus.COMPLETED)
             _log_completion(job, loaded, self._clock.monotonic() - started)
 
-    def _load(self, connection: Connection, job: Job) -> LoadedFile:
+    def _load(self, connection: Connection, job: DueJob) -> LoadedFile:
         path = self._file_of(connection, job)
         store = Store(connection, BATCH_SHARD)
         with closing(open_connection()) as table_maker, store.transaction():
@@ -141,7 +141,7 @@ class BatchRun:
             )
         return loaded
 
-    def _file_of(self, connection: Connection, job: Job) -> Path:
+    def _file_of(self, connection: Connection, job: DueJob) -> Path:
         if job.file:
             path = inbox.place(self._directory, job.status, job.job_id, job.file)
             if not path.exists():
@@ -152,7 +152,7 @@ class BatchRun:
         return write_generated_file(self._directory / GENERATED, job.business_date, zone)
 
     def _give_back(
-        self, connection: Connection, job: Job, attempts: int, first_start: datetime, error: Exception
+        self, connection: Connection, job: DueJob, attempts: int, first_start: datetime, error: Exception
     ) -> None:
         text = " ".join(str(error).split()) or type(error).__name__
         if isinstance(error, InvalidFile):
@@ -162,7 +162,7 @@ class BatchRun:
         status = status_after_failure(attempts, first_start, self._clock.now())
         self._end_attempt(connection, job, status, f"attempt {attempts} of {MAX_ATTEMPTS}: {text}")
 
-    def _end_attempt(self, connection: Connection, job: Job, status: JobStatus, error: str) -> None:
+    def _end_attempt(self, connection: Connection, job: DueJob, status: JobStatus, error: str) -> None:
         with transaction(connection):
             QUERIES.run(connection, "end_attempt", id=job.id, status=status, error=error)
         if status is JobStatus.PENDING:
@@ -173,7 +173,7 @@ class BatchRun:
                 self._first_starts.append(job.started_at)
         logger.error("%s for %s is %s: %s", job.job_id, job.subject, status, error, extra={"job_id": job.job_id})
 
-    def _put_away(self, job: Job, status: JobStatus) -> None:
+    def _put_away(self, job: DueJob, status: JobStatus) -> None:
         if job.file:
             inbox.put_away(self._directory, status, job.job_id, job.file)
 
@@ -185,7 +185,7 @@ class BatchRun:
             return QUERIES.column(connection, "failed_since", str, since=min(self._first_starts))
 
 
-def _log_completion(job: Job, loaded: LoadedFile, seconds: float) -> None:
+def _log_completion(job: DueJob, loaded: LoadedFile, seconds: float) -> None:
     logger.info(
         "%s for %s completed in %.1f s: read %d, loaded %d, duplicate %d, rejected %d",
         job.job_id,

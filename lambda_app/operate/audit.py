@@ -15,11 +15,11 @@ from lambda_app.broker.topic import topic_log
 from lambda_app.core.batch.job_files import job_place, places_before_claim
 from lambda_app.core.batch.schedule import JobStatus
 from lambda_app.core.operate.audit_facts import (
+    AuditedJob,
     BatchDay,
     DayComparison,
     Facts,
     GapTotal,
-    Job,
     LetterTotal,
     Position,
     RowTotal,
@@ -35,7 +35,7 @@ from lambda_app.host.environment import batch_directory
 from lambda_app.host.hashing import hash_file
 from lambda_app.settings import Settings
 
-_QUERIES = Queries("verify")
+_QUERIES = Queries("audit")
 # How long to wait before a second look at a file: it is moved after its job's commit, so it may be on its way.
 SETTLE_SECONDS = 2.0
 _ONE_SNAPSHOT = {
@@ -97,7 +97,7 @@ def _facts(connection: Connection, log: Log, positions: tuple[Position, ...]) ->
         gaps=tuple(_QUERIES.rows(connection, "gaps", GapTotal)),
         letters=tuple(_QUERIES.rows(connection, "letters", LetterTotal)),
         rows=rows,
-        jobs=tuple(_QUERIES.rows(connection, "jobs", Job)),
+        jobs=tuple(_QUERIES.rows(connection, "jobs", AuditedJob)),
         dropped={day: _served(connection, day, zone) for day in sorted(dropped)},
         serving=_compare(connection, "compare_serving_view", kept, zone),
         day_stats=_compare(connection, "compare_day_stats", batch_days, zone),
@@ -123,7 +123,7 @@ def _compare(connection: Connection, name: str, days: Iterable[date], zone: Zone
 
 def _suspect_files(
     connection: Connection, directory: Path, clock: Clock
-) -> tuple[tuple[Job, ...] | None, tuple[Job, ...]]:
+) -> tuple[tuple[AuditedJob, ...] | None, tuple[AuditedJob, ...]]:
     """Jobs whose file is in none of its places, and those whose file has changed; None: there is no directory here."""
     if not directory.is_dir():
         return None, ()
@@ -134,9 +134,11 @@ def _suspect_files(
     return _in_order(missing), _in_order(changed)
 
 
-def _look_at_files(connection: Connection, directory: Path, among: set[Job] | None) -> tuple[set[Job], set[Job]]:
+def _look_at_files(
+    connection: Connection, directory: Path, among: set[AuditedJob] | None
+) -> tuple[set[AuditedJob], set[AuditedJob]]:
     with transaction(connection):
-        jobs = _QUERIES.rows(connection, "jobs", Job)
+        jobs = _QUERIES.rows(connection, "jobs", AuditedJob)
     missing, changed = set(), set()
     for job in jobs:
         if job.file is None or job.content_hash is None or job.continued_by or (among is not None and job not in among):
@@ -156,5 +158,5 @@ def _look_at_files(connection: Connection, directory: Path, among: set[Job] | No
     return missing, changed
 
 
-def _in_order(jobs: Iterable[Job]) -> tuple[Job, ...]:
+def _in_order(jobs: Iterable[AuditedJob]) -> tuple[AuditedJob, ...]:
     return tuple(sorted(jobs, key=lambda job: job.job_id))

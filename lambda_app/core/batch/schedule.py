@@ -21,7 +21,7 @@ class JobStatus(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class DueJob:
     """A job that is to be run."""
 
     id: int

@@ -65,8 +65,8 @@ class RowTotal:
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """A row of batch_jobs."""
+class AuditedJob:
+    """A row of batch_jobs, as far as the audit compares it."""
 
     job_id: str
     business_date: date
@@ -119,7 +119,7 @@ class Facts:
     gaps: tuple[GapTotal, ...] = ()
     letters: tuple[LetterTotal, ...] = ()
     rows: tuple[RowTotal, ...] = ()
-    jobs: tuple[Job, ...] = ()
+    jobs: tuple[AuditedJob, ...] = ()
     # Days whose transactions retention dropped, with what the serving view still says of each.
     dropped: Mapping[date, int] = field(default_factory=dict)
     # The serving view against the recount, without those days.
@@ -129,6 +129,6 @@ class Facts:
     batch_days: tuple[BatchDay, ...] = ()
     impossible_speed_stats: int = 0
     # Jobs whose file is not in its place; None: the directory is not on this host.
-    misplaced: tuple[Job, ...] | None = ()
+    misplaced: tuple[AuditedJob, ...] | None = ()
     # Ended jobs whose file has changed since.
-    changed: tuple[Job, ...] = ()
+    changed: tuple[AuditedJob, ...] = ()

@@ -11,10 +11,10 @@ from lambda_app.core.batch.job_files import job_place
 from lambda_app.core.batch.schedule import GENERATED_SOURCE, JobStatus
 from lambda_app.core.operate.audit_facts import (
     STAT_COLUMNS,
+    AuditedJob,
     DayComparison,
     Example,
     Facts,
-    Job,
     LetterTotal,
     Position,
 )
@@ -209,7 +209,7 @@ def _jobs(facts: Facts) -> Check:
     return Check("jobs", figures, tuple(differences), notes)
 
 
-def _job_differences(job: Job, rows: int, letters: LetterTotal | None, are_days_dropped: bool) -> Iterator[str]:
+def _job_differences(job: AuditedJob, rows: int, letters: LetterTotal | None, are_days_dropped: bool) -> Iterator[str]:
     if job.status != JobStatus.COMPLETED:
         if rows:
             yield f"{job.job_id} is {job.status}, and {rows:,} rows of it are stored"
@@ -242,7 +242,7 @@ def _files(facts: Facts) -> Check:
     return Check("files", f"{count:,} jobs with a file", differences)
 
 
-def _place(job: Job) -> str:
+def _place(job: AuditedJob) -> str:
     return job_place(job.status, job.job_id, str(job.file))
 
 

@@ -9,11 +9,11 @@ from uuid import UUID
 import pytest
 
 from lambda_app.core.operate.audit_facts import (
+    AuditedJob,
     BatchDay,
     DayComparison,
     Facts,
     GapTotal,
-    Job,
     LetterTotal,
     Position,
     RowTotal,
@@ -26,7 +26,7 @@ DAY, DROPPED = date(2026, 6, 15), date(2026, 1, 1)
 LOG = Log("t", ID, {0: (0, 100)})
 # 90 stored, 6 duplicates, 1 dead letter, 3 in gaps.
 POSITION = Position("t", 0, ID, 100, 90, 6, 1, 3, 0, 0)
-JOB = Job("BAT00001", DAY, "generated", "completed", None, 12, 10, 1, 1)
+JOB = AuditedJob("BAT00001", DAY, "generated", "completed", None, 12, 10, 1, 1)
 EXACT = Facts(
     log=LOG,
     positions=(POSITION,),
