@@ -15,7 +15,7 @@ from psycopg2.extras import register_uuid
 
 from lambda_app import settings
 from lambda_app.errors import AccessRefused, DatabaseUnavailable, InvalidConfiguration
-from lambda_app.host.environment import credential_path
+from lambda_app.host.environment import passfile_path
 
 Connection = connection
 # Errors caused by the statement, not by the server: bad values; a missing table; and, as StatementRefused, any of them.
@@ -79,7 +79,7 @@ def connect(
         options["options"] = " ".join(
             "-c " + f"{name}={value}".replace(" ", "\\ ") for name, value in server_settings.items()
         )
-    passfile = credential_path("pgpass-" + service.removeprefix("lambda-"))
+    passfile = passfile_path("pgpass-" + service.removeprefix("lambda-"))
     if passfile:
         options["passfile"] = str(passfile)
     with translated_errors():

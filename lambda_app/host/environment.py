@@ -1,6 +1,8 @@
 """Where the files of this host are, which units and tests say by the environment."""
 
 import os
+import stat
+from functools import cache
 from pathlib import Path
 
 
@@ -14,6 +16,26 @@ def credential_path(name: str) -> Path | None:
 def lacks_credential(name: str) -> bool:
     """Whether this host has credentials, and not this one: each host has only those that its units load."""
     return "CREDENTIALS_DIRECTORY" in os.environ and credential_path(name) is None
+
+
+def passfile_path(name: str) -> Path | None:
+    """A credential as a file that libpq takes for a passfile, None when it was not given to this process."""
+    path = credential_path(name)
+    return path if path is None or _is_private(path) else _private_copy(path)
+
+
+def _is_private(path: Path) -> bool:
+    return not path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO)
+
+
+@cache
+def _private_copy(path: Path) -> Path:
+    # libpq ignores a passfile that seems open to its group. A credential does since systemd 254, whose access list for
+    # the unit's user shows as the rights of the group. The copy is in memory, and gone with the process.
+    copy = os.memfd_create(path.name)
+    os.fchmod(copy, stat.S_IRUSR)
+    os.write(copy, path.read_bytes())
+    return Path(f"/proc/self/fd/{copy}")
 
 
 def batch_directory() -> Path:

@@ -15,7 +15,7 @@ from yoyo.backends import DatabaseBackend
 from lambda_app.database.connection import OWNER, Connection, StatementRefused, connect, translated_errors
 from lambda_app.database.locks import Lock, take
 from lambda_app.errors import LambdaError
-from lambda_app.host.environment import credential_path
+from lambda_app.host.environment import passfile_path
 
 # The schema of yoyo's own tables, apart from those that people look at.
 BOOKKEEPING_SCHEMA = "lambda_migrations"
@@ -79,7 +79,7 @@ def _apply_and_record(backend: DatabaseBackend, migration: yoyo.migrations.Migra
 
 
 def _uri() -> str:
-    passfile = credential_path("pgpass-owner")
+    passfile = passfile_path("pgpass-owner")
     options = {"service": OWNER, "schema": BOOKKEEPING_SCHEMA, "application_name": "lambda-db-setup"}
     if passfile:
         options["passfile"] = str(passfile)
