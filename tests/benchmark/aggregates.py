@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterator
 
-from tests.benchmark.drain import MESSAGES, drain_anew
+from tests.benchmark.drain import MESSAGES, drain_into_empty
 from tests.benchmark.figures import PAIRS, Figure, figure, ratio
 from tests.benchmark.platform_under_test import PlatformUnderTest, fill_topic
 from tests.support.program import COMMAND
@@ -20,7 +20,7 @@ def measure(platform: PlatformUnderTest) -> Iterator[Figure]:
         for _ in range(PAIRS):
             for is_counting, measured in rates.items():
                 command = COMMAND if is_counting else WITHOUT
-                measured.append(drain_anew(platform, workers, topic=TOPIC, command=command).rows_per_second)
+                measured.append(drain_into_empty(platform, workers, topic=TOPIC, command=command).rows_per_second)
         name = f"drain, {workers} worker{'s' * (workers > 1)}"
         yield figure(f"{name}, without aggregates", rates[False], "rows/s")
         yield ratio(f"{name}, in the one without aggregates", rates[True], rates[False], at_least=0.9)

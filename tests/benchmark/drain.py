@@ -44,8 +44,8 @@ def measure(platform: PlatformUnderTest) -> Iterator[Figure]:
         with platform.database() as database:
             two.append(drain(platform, database, workers=2))
             copied.append(psql_copy(platform, database))
-        one.append(drain_anew(platform, workers=1))
-        four.append(drain_anew(platform, workers=4))
+        one.append(drain_into_empty(platform, workers=1))
+        four.append(drain_into_empty(platform, workers=4))
     yield figure("psql \\copy of the same rows", copied, "rows/s")
     for workers, drains, wanted in ((2, two, 0.75), (1, one, 0.55)):
         name = f"{workers} worker{'s' * (workers > 1)}"
@@ -62,13 +62,13 @@ def measure(platform: PlatformUnderTest) -> Iterator[Figure]:
     for workers, drains in ((2, two), (4, four)):
         balances = [each.balance for each in drains]
         yield figure(f"least busy in the busiest of {workers} workers", balances, "", at_least=0.8)
-    public = drain_anew(platform, workers=1, changes={"LAMBDA_KAFKA_API": "records"})
+    public = drain_into_empty(platform, workers=1, changes={"LAMBDA_KAFKA_API": "records"})
     yield Figure("drain, 1 worker, kafka-python's public interface", public.rows_per_second, "rows/s")
-    apart = drain_anew(platform, workers=1, cores=(0, 1))
+    apart = drain_into_empty(platform, workers=1, cores=(0, 1))
     yield Figure("drain, PostgreSQL on one core, 1 worker on the other", apart.rows_per_second, "rows/s")
 
 
-def drain_anew(
+def drain_into_empty(
     platform: PlatformUnderTest,
     workers: int,
     changes: Mapping[str, str] = MappingProxyType({}),

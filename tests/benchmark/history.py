@@ -6,7 +6,7 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 from lambda_app.core.transaction.days import day_bounds
-from tests.benchmark.drain import MESSAGES, drain, drain_anew
+from tests.benchmark.drain import MESSAGES, drain, drain_into_empty
 from tests.benchmark.figures import PAIRS, Figure, figure, ratio
 from tests.benchmark.platform_under_test import PlatformUnderTest, fill_topic
 from tests.benchmark.synthetic import fill_transactions
@@ -27,7 +27,7 @@ def measure(platform: PlatformUnderTest) -> Iterator[Figure]:
         fill(platform, full)
         # In turns, so that both get the same of what else the machine does.
         for _ in range(PAIRS):
-            into_empty.append(drain_anew(platform, WORKERS, topic=TOPIC).rows_per_second)
+            into_empty.append(drain_into_empty(platform, WORKERS, topic=TOPIC).rows_per_second)
             into_full.append(drain(platform, full, WORKERS, topic=TOPIC).rows_per_second)
             forget_drain(platform, full)
     yield figure("drain, 2 workers, into an empty database", into_empty, "rows/s")

@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from lambda_app.core.transaction.days import day_bounds
 from tests.benchmark.csv_load import load, write
-from tests.benchmark.drain import drain_anew
+from tests.benchmark.drain import drain_into_empty
 from tests.benchmark.figures import Figure
 from tests.benchmark.platform_under_test import PARTITIONS, PlatformUnderTest, fill_topic
 from tests.benchmark.processes import Sampler
@@ -55,7 +55,7 @@ def _compared(name: str, unit: str, sizes: tuple[int, int], peaks: list[int]) ->
 def _worker(platform: PlatformUnderTest, messages: int) -> int:
     topic = f"memory-{messages}"
     fill_topic(platform.kafka, topic, messages)
-    return drain_anew(platform, 2, topic=topic, messages=messages).worker_bytes
+    return drain_into_empty(platform, 2, topic=topic, messages=messages).worker_bytes
 
 
 def _batch(platform: PlatformUnderTest, megabytes: int) -> int:

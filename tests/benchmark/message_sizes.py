@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator
 
-from tests.benchmark.drain import Drain, drain_anew
+from tests.benchmark.drain import Drain, drain_into_empty
 from tests.benchmark.figures import Figure, figure
 from tests.benchmark.platform_under_test import PlatformUnderTest, fill_topic
 
@@ -22,7 +22,7 @@ def measure(platform: PlatformUnderTest) -> Iterator[Figure]:
     # In turns, so that each gets the same of what else the machine does.
     for _ in range(RUNS):
         for size, measured in drains.items():
-            measured.append(drain_anew(platform, WORKERS, topic=f"bytes-{size}", messages=BYTES // size))
+            measured.append(drain_into_empty(platform, WORKERS, topic=f"bytes-{size}", messages=BYTES // size))
     for size, measured in drains.items():
         name = f"messages of {size:,} bytes"
         yield figure(f"drain, {name}", [each.rows_per_second * size / 1e6 for each in measured], "MB/s")

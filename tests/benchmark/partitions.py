@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from tests.benchmark.drain import MESSAGES, drain_anew
+from tests.benchmark.drain import MESSAGES, drain_into_empty
 from tests.benchmark.figures import PAIRS, Figure, figure, ratio
 from tests.benchmark.platform_under_test import PARTITIONS, PlatformUnderTest, fill_topic
 
@@ -16,7 +16,7 @@ def measure(platform: PlatformUnderTest) -> Iterator[Figure]:
     # In turns, so that each gets the same of what else the machine does. One worker: a partition is read by one.
     for _ in range(PAIRS):
         for count, measured in rates.items():
-            measured.append(drain_anew(platform, 1, topic=f"partitions-{count}").rows_per_second)
+            measured.append(drain_into_empty(platform, 1, topic=f"partitions-{count}").rows_per_second)
     for count, measured in rates.items():
         yield figure(f"drain, 1 worker, partitions: {count}", measured, "rows/s")
     for count in (1, 100):

@@ -221,7 +221,7 @@ class KafkaServer:
                 break
             place, end = start + length, next_offset
         os.truncate(log, place)
-        # Kafka makes these anew from the log.
+        # Kafka creates these again from the log.
         for path in directory.iterdir():
             if path.suffix in (".index", ".timeindex", ".snapshot"):
                 path.unlink()

@@ -14,7 +14,7 @@ MINUTE = 60_000_000
 
 
 def was_active(microseconds: int) -> dict[str, str]:
-    """The times of a unit that became active this time, for so long."""
+    """What systemd says of a unit that was active for this many microseconds."""
     start = 5_000_000
     return {
         "InactiveExitTimestampMonotonic": str(start),
