@@ -27,6 +27,12 @@ _PROVEN = ("data_checksums", "fsync", "full_page_writes", "synchronous_commit", 
 def postgres_settings() -> dict[str, str]:
     """The settings of roles/postgres with its defaults."""
     role = REPOSITORY / "roles/postgres"
+    # In the order in which the later win, as Ansible has it.
+    variables = (
+        REPOSITORY / "roles/platform/defaults/main/platform.yml",
+        role / "defaults/main.yml",
+        role / "vars/main.yml",
+    )
     with tempfile.TemporaryDirectory(prefix="lambda-render-") as directory:
         rendered = Path(directory, "lambda.conf")
         subprocess.run(
@@ -35,7 +41,7 @@ def postgres_settings() -> dict[str, str]:
                 *["--inventory", "localhost,", "--connection", "local"],
                 *["--module-name", "ansible.builtin.template"],
                 *["--args", f"src='{role / 'templates/lambda.conf.j2'}' dest='{rendered}'"],
-                *["--extra-vars", f"@{role / 'defaults/main.yml'}", "--extra-vars", f"@{role / 'vars/main.yml'}"],
+                *(f"--extra-vars=@{path}" for path in variables),
             ],
             check=True,
             capture_output=True,
