@@ -8,11 +8,11 @@ import pytest
 
 from tests.support.consumer_process import ConsumerProcess
 from tests.support.drills import TIMEOUT_SECONDS, choose, seconds_until_all_flow
-from tests.support.fixtures import Database, make_template
+from tests.support.fixtures import Database, primary_and_standby
 from tests.support.kafka_server import KafkaServer
 from tests.support.load import assert_exactly_once, load
 from tests.support.postgres_server import PostgresServer
-from tests.support.processes import directory, wait_until
+from tests.support.processes import wait_until
 
 pytestmark = pytest.mark.timeout(TIMEOUT_SECONDS)
 
@@ -52,17 +52,8 @@ def test_read_only_spell_loses_nothing_and_blames_no_message(
 
 @pytest.fixture
 def pair() -> Iterator[tuple[PostgresServer, PostgresServer]]:
-    """A primary with a migrated database, and its standby."""
-    with directory("lambda-primary-") as first, directory("lambda-standby-") as second:
-        primary, standby = PostgresServer(first), PostgresServer(second)
-        try:
-            primary.create()
-            make_template(primary)
-            standby.create_standby_of(primary)
-            yield primary, standby
-        finally:
-            standby.stop()
-            primary.stop()
+    with primary_and_standby() as servers:
+        yield servers
 
 
 @pytest.mark.parametrize(

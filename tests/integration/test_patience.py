@@ -16,7 +16,7 @@ from lambda_app.host.clock import SystemClock
 from lambda_app.operate import retry
 from lambda_app.operate.dead_letters import Filters, select_open
 from lambda_app.operate.retry import Retry
-from tests.support.fixtures import Database, make_template
+from tests.support.fixtures import Database, primary_and_standby
 from tests.support.letters import fates, record_messages
 from tests.support.messages import messages
 from tests.support.postgres_server import PostgresServer
@@ -111,17 +111,8 @@ def test_connection_that_cannot_be_had_is_an_outage(database: Database) -> None:
 
 @pytest.fixture(scope="module")
 def pair() -> Iterator[tuple[PostgresServer, PostgresServer]]:
-    """A primary with a migrated database, and its standby."""
-    with directory("lambda-primary-") as first, directory("lambda-standby-") as second:
-        primary, standby = PostgresServer(first), PostgresServer(second)
-        try:
-            primary.create()
-            make_template(primary)
-            standby.create_standby_of(primary)
-            yield primary, standby
-        finally:
-            standby.stop()
-            primary.stop()
+    with primary_and_standby() as servers:
+        yield servers
 
 
 def test_standby_is_an_outage_to_who_wants_to_write(

@@ -4,6 +4,7 @@ import itertools
 import os
 import random
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,6 +63,21 @@ def make_template(postgres: PostgresServer) -> str:
         patch.setenv("CREDENTIALS_DIRECTORY", str(postgres.credentials))
         migrations.migrate()
     return name
+
+
+@contextmanager
+def primary_and_standby() -> Iterator[tuple[PostgresServer, PostgresServer]]:
+    """A primary with a migrated database, and its standby."""
+    with directory("lambda-primary-") as first, directory("lambda-standby-") as second:
+        primary, standby = PostgresServer(first), PostgresServer(second)
+        try:
+            primary.create()
+            make_template(primary)
+            standby.create_standby_of(primary)
+            yield primary, standby
+        finally:
+            standby.stop()
+            primary.stop()
 
 
 @pytest.fixture(scope="session")
