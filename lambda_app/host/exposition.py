@@ -1,0 +1,74 @@
+"""Metrics to Prometheus, in its text format: over HTTP, or as a file for the node exporter.
+
+prometheus-client writes the format and speaks HTTP; what the values are is the caller's.
+"""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry, generate_latest, start_http_server, write_to_textfile
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.registry import Collector
+
+from lambda_app.core.metrics.kinds import Histogram, Metric, MetricType, Sample
+from lambda_app.errors import InvalidConfiguration
+
+_FAMILIES = {MetricType.COUNTER: CounterMetricFamily, MetricType.GAUGE: GaugeMetricFamily}
+
+
+def text(samples: Iterable[Sample]) -> str:
+    """What a scrape sees."""
+    return generate_latest(_registry(lambda: samples)).decode()
+
+
+def serve(address: str, collect: Callable[[], Iterable[Sample]]) -> None:
+    """Answers scrapes at HOST:PORT from a thread of its own until the process ends; `collect` runs there.
+
+    Raises InvalidConfiguration when the address is not one, or taken.
+    """
+    host, _, port = address.rpartition(":")
+    try:
+        start_http_server(int(port), host.strip("[]"), _registry(collect))
+    except (OSError, OverflowError, ValueError) as error:
+        raise InvalidConfiguration(f"Metrics cannot be served at {address!r} (HOST:PORT): {error}") from error
+
+
+def write(path: Path, samples: Iterable[Sample]) -> None:
+    """Replaces a file whose name ends in .prom; its readers see the old content or the new one."""
+    write_to_textfile(str(path), _registry(lambda: samples))
+
+
+def _registry(collect: Callable[[], Iterable[Sample]]) -> CollectorRegistry:
+    registry = CollectorRegistry()
+    registry.register(_Samples(collect))
+    return registry
+
+
+class _Samples(Collector):
+    """The samples of one scrape, by their metric."""
+
+    def __init__(self, collect: Callable[[], Iterable[Sample]]) -> None:
+        self._collect = collect
+
+    def describe(self) -> Iterable[object]:
+        """Nothing: else registering would collect once."""
+        return []
+
+    def collect(self) -> Iterable[object]:
+        samples: dict[str, list[Sample]] = {}
+        for sample in self._collect():
+            samples.setdefault(sample.metric.name, []).append(sample)
+        return [_family(each[0].metric, each) for each in samples.values()]
+
+
+def _family(metric: Metric, samples: Iterable[Sample]) -> object:
+    if metric.type is MetricType.HISTOGRAM:
+        histogram = HistogramMetricFamily(metric.name, metric.meaning, labels=metric.labels)
+        for sample in samples:
+            if isinstance(sample.value, Histogram):
+                histogram.add_metric(sample.labels, list(sample.value.cumulative()), sample.value.sum)
+        return histogram
+    family = _FAMILIES[metric.type](metric.name, metric.meaning, labels=metric.labels)
+    for sample in samples:
+        family.add_metric(sample.labels, sample.value)
+    return family
