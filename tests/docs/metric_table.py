@@ -11,7 +11,8 @@ START = """\
 
 What the platform's own programs say of themselves, in Prometheus' text format. The table is made from
 `lambda_app/core/metrics/declared.py` by `python -m tests.docs.metric_table`. A counter begins at 0 with its program;
-labels hold a few known words or numbers, never an id. A histogram `NAME` is read as `NAME_bucket`, `NAME_sum` and `NAME_count`.
+labels hold a few known words or numbers, never an id. A histogram `NAME` is read as `NAME_bucket`, `NAME_sum` and
+`NAME_count`.
 
 | metric | type | labels | what it says |
 |---|---|---|---|
