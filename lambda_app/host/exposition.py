@@ -6,14 +6,11 @@ prometheus-client writes the format and speaks HTTP; what the values are is the 
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from prometheus_client import CollectorRegistry, generate_latest, start_http_server, write_to_textfile
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client import CollectorRegistry, generate_latest, metrics_core, start_http_server, write_to_textfile
 from prometheus_client.registry import Collector
 
 from lambda_app.core.metrics.kinds import Histogram, Metric, MetricType, Sample
 from lambda_app.errors import InvalidConfiguration
-
-_FAMILIES = {MetricType.COUNTER: CounterMetricFamily, MetricType.GAUGE: GaugeMetricFamily}
 
 
 def text(samples: Iterable[Sample]) -> str:
@@ -50,25 +47,30 @@ class _Samples(Collector):
     def __init__(self, collect: Callable[[], Iterable[Sample]]) -> None:
         self._collect = collect
 
-    def describe(self) -> Iterable[object]:
+    def describe(self) -> Iterable[metrics_core.Metric]:
         """Nothing: else registering would collect once."""
         return []
 
-    def collect(self) -> Iterable[object]:
+    def collect(self) -> Iterable[metrics_core.Metric]:
         samples: dict[str, list[Sample]] = {}
         for sample in self._collect():
             samples.setdefault(sample.metric.name, []).append(sample)
         return [_family(each[0].metric, each) for each in samples.values()]
 
 
-def _family(metric: Metric, samples: Iterable[Sample]) -> object:
+def _family(metric: Metric, samples: Iterable[Sample]) -> metrics_core.Metric:
+    name, meaning, labels = metric.name, metric.meaning, metric.labels
     if metric.type is MetricType.HISTOGRAM:
-        histogram = HistogramMetricFamily(metric.name, metric.meaning, labels=metric.labels)
+        histogram = metrics_core.HistogramMetricFamily(name, meaning, labels=labels)
         for sample in samples:
             if isinstance(sample.value, Histogram):
                 histogram.add_metric(sample.labels, list(sample.value.cumulative()), sample.value.sum)
         return histogram
-    family = _FAMILIES[metric.type](metric.name, metric.meaning, labels=metric.labels)
+    is_counter = metric.type is MetricType.COUNTER
+    family = (metrics_core.CounterMetricFamily if is_counter else metrics_core.GaugeMetricFamily)(
+        name, meaning, labels=labels
+    )
     for sample in samples:
-        family.add_metric(sample.labels, sample.value)
+        if not isinstance(sample.value, Histogram):
+            family.add_metric(sample.labels, sample.value)
     return family
