@@ -131,11 +131,11 @@ class Subscription:
             ends = self._consumer.end_offsets(wanted, REQUEST_TIMEOUT_MS)
         return {tp.partition: (starts[tp], ends[tp]) for tp in wanted}
 
-    def lag(self, positions: Mapping[int, int]) -> int:
-        """Messages beyond these positions, as far as the last answers tell."""
+    def lag(self, positions: Mapping[int, int]) -> dict[int, int]:
+        """Messages beyond these positions, of each partition of which the last answers tell."""
         assigned = self.assigned()
         highwaters = {p: self._consumer.highwater(self._tp(p)) for p in positions if p in assigned}
-        return sum(max(0, highwaters[p] - positions[p]) for p in highwaters if highwaters[p] is not None)
+        return {p: max(0, highwater - positions[p]) for p, highwater in highwaters.items() if highwater is not None}
 
     def publish(self, positions: Mapping[int, int], wait_seconds: float = 0) -> None:
         """Tells Kafka the offsets, for people who look there. Failing is no harm."""

@@ -5,6 +5,7 @@ import re
 import click
 
 from lambda_app import settings
+from lambda_app.commands.options import metrics_address_option
 from lambda_app.settings import Settings
 from lambda_app.stream.supervisor import Supervisor
 
@@ -25,7 +26,8 @@ def _check_member(_: click.Context, __: click.Parameter, value: str | None) -> s
     callback=_check_member,
     help="Begins the names of the workers in the consumer group; no other host may have it. Default: the host's name.",
 )
+@metrics_address_option
 @click.pass_obj
-def consume(config: Settings, workers: int, member: str | None) -> None:
+def consume(config: Settings, workers: int, member: str | None, metrics_address: str) -> None:
     """Store the topic's messages in PostgreSQL until stopped."""
-    Supervisor(config, workers, member=member).run()
+    Supervisor(config, workers, member=member, metrics_address=metrics_address).run()

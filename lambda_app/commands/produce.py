@@ -7,8 +7,10 @@ from types import FrameType
 import click
 
 from lambda_app import settings
+from lambda_app.commands.options import metrics_address_option
+from lambda_app.core.stream.tally import producer_samples
 from lambda_app.errors import LambdaError
-from lambda_app.host import notify, terminal
+from lambda_app.host import exposition, notify, terminal
 from lambda_app.host.clock import SystemClock
 from lambda_app.settings import Settings
 from lambda_app.stream.producer import Producer
@@ -27,8 +29,9 @@ logger = logging.getLogger(__name__)
     default=settings.PRODUCE_COMPRESSION,
     help="How batches are compressed.",
 )
+@metrics_address_option
 @click.pass_obj
-def produce(config: Settings, rate: float, count: int | None, compression: str) -> None:
+def produce(config: Settings, rate: float, count: int | None, compression: str, metrics_address: str) -> None:
     """Send generated transactions to the topic, until SIGTERM or for --count records.
 
     On SIGTERM it sends no new records, and waits for the acknowledgements of those it sent.
@@ -41,6 +44,8 @@ def produce(config: Settings, rate: float, count: int | None, compression: str) 
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
+    if metrics_address:
+        exposition.serve(metrics_address, lambda: producer_samples(producer.tally, producer.unacknowledged))
     producer.run()
     tally = producer.tally
     summary = f"sent {tally.sent}, acknowledged {tally.acknowledged}, failed {tally.failed}"

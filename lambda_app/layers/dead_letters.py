@@ -11,20 +11,21 @@ _QUERIES = Queries("dead_letters")
 
 
 @dataclass(frozen=True, slots=True)
-class _New:
-    """A letter that was not there yet: of the stream its partition."""
+class New:
+    """A letter that was not there yet; only one of the stream has a partition."""
 
     partition: int | None
+    reason: str
 
 
-def record_dead_letters(connection: Connection, letters: Sequence[DeadLetter]) -> list[int | None]:
-    """Writes dead letters; gives the partition of each that was not there yet."""
+def record_dead_letters(connection: Connection, letters: Sequence[DeadLetter]) -> list[New]:
+    """Writes dead letters; gives those that were not there yet."""
     if not letters:
         return []
-    new = _QUERIES.rows(
+    return _QUERIES.rows(
         connection,
         "record_letters",
-        _New,
+        New,
         topics=array_literal(letter.topic for letter in letters),
         topic_ids=array_literal(None if letter.topic_id is None else str(letter.topic_id) for letter in letters),
         partitions=array_literal(letter.partition for letter in letters),
@@ -36,4 +37,3 @@ def record_dead_letters(connection: Connection, letters: Sequence[DeadLetter]) -
         raws=[letter.raw for letter in letters],
         reasons=array_literal(letter.reason for letter in letters),
     )
-    return [letter.partition for letter in new]

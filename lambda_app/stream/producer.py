@@ -9,7 +9,6 @@ import logging
 import secrets
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import islice
 from typing import NoReturn
 
@@ -17,6 +16,7 @@ from lambda_app import settings
 from lambda_app.broker.sending import Outlet, Record
 from lambda_app.core.backoff import Backoff
 from lambda_app.core.stream.rate import Pace
+from lambda_app.core.stream.tally import Tally
 from lambda_app.core.transaction.generator import TransactionGenerator, draw_pools, render_message
 from lambda_app.core.transaction.identifiers import PROCESS_BITS, TransactionIds
 from lambda_app.errors import BrokerUnavailable, RecordRefused
@@ -32,15 +32,6 @@ RECORDS_PER_TURN = 500
 PAUSE_SECONDS = 0.1
 # The pause at full speed when no more records may be on their way: short enough that Kafka always has some.
 FULL_SPEED_PAUSE_SECONDS = 0.02
-
-
-@dataclass(slots=True)
-class Tally:
-    """What became of the records so far: acknowledged and failed together are at most sent."""
-
-    sent: int = 0
-    acknowledged: int = 0
-    failed: int = 0
 
 
 class Producer:
@@ -81,7 +72,9 @@ class Producer:
     @property
     def unacknowledged(self) -> int:
         """Records on their way or about to be."""
-        return len(self._waiting) + len(self._suspects) + (self._outlet.outstanding if self._outlet else 0)
+        # A scrape asks from another thread, and the outlet may be closed meanwhile.
+        outlet = self._outlet
+        return len(self._waiting) + len(self._suspects) + (outlet.outstanding if outlet else 0)
 
     def run(self) -> None:
         """Returns when all is sent and acknowledged, or when the time to do so after `stop` is over."""
@@ -95,6 +88,7 @@ class Producer:
                 finally:
                     self._close(self._outlet)
             except BrokerUnavailable as error:
+                self.tally.retries += 1
                 self._wait(backoff.next_delay(), error)
 
     def _close(self, outlet: Outlet) -> None:

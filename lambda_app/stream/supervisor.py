@@ -10,7 +10,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -18,11 +18,14 @@ from typing import cast
 
 from lambda_app import settings
 from lambda_app.core.backoff import Backoff
+from lambda_app.core.metrics.kinds import Sample
+from lambda_app.core.stream.counts import Counts
+from lambda_app.core.stream.progress import Progress, consumer_samples
 from lambda_app.errors import AccessRefused, InvalidConfiguration, LambdaError
-from lambda_app.host import notify
+from lambda_app.host import exposition, notify
 from lambda_app.host.clock import Clock, SystemClock
 from lambda_app.settings import Settings
-from lambda_app.stream.worker import Progress, Worker
+from lambda_app.stream.worker import Worker
 
 logger = logging.getLogger(__name__)
 
@@ -44,27 +47,35 @@ class _Slot:
     process: BaseProcess | None = None
     pipe: Connection | None = None
     progress: Progress = field(default_factory=Progress)
-    # Rows stored by earlier processes of this slot.
-    stored_before: int = 0
     heard_at: float = 0.0
     start_at: float = 0.0
-
-    @property
-    def stored(self) -> int:
-        return self.stored_before + self.progress.stored
 
 
 class Supervisor:
     """Runs `count` workers until SIGTERM or SIGINT.
 
     `member` begins their names in the consumer group, and no other supervisor may have it; by default the host's name.
+    What they count is served at `metrics_address`, if given.
     """
 
-    def __init__(self, config: Settings, count: int, clock: Clock | None = None, member: str | None = None) -> None:
+    def __init__(
+        self,
+        config: Settings,
+        count: int,
+        clock: Clock | None = None,
+        member: str | None = None,
+        metrics_address: str = "",
+    ) -> None:
         self._config = config
         self._member = member or socket.gethostname()
         self._clock = clock or SystemClock()
+        self._metrics_address = metrics_address
         self._slots = [_Slot(number) for number in range(1, count + 1)]
+        # What processes counted that ended, and how many those were.
+        self._ended = Counts()
+        self._worker_ends = 0
+        # For scrapes, from another thread: replaced as a whole.
+        self._samples: Sequence[Sample] = ()
         self._is_stopping = False
         self._is_ready = False
         self._said_at = self._clock.monotonic()
@@ -76,12 +87,21 @@ class Supervisor:
         signal.signal(signal.SIGTERM, self._stop)
         signal.signal(signal.SIGINT, self._stop)
         try:
+            # The first workers before the thread that answers scrapes: a process with one thread forks best.
+            self._start_missing()
+            if self._metrics_address:
+                self._note_samples()
+                exposition.serve(self._metrics_address, lambda: self._samples)
             while not self._is_stopping:
                 self._start_missing()
                 self._listen(settings.STATUS_SECONDS / 2)
                 self._tell_systemd()
         finally:
             self._drain()
+
+    def _note_samples(self) -> None:
+        progress = {slot.number: slot.progress for slot in self._slots}
+        self._samples = tuple(consumer_samples(progress, self._ended, self._worker_ends))
 
     def _stop(self, *_: object) -> None:
         self._is_stopping = True
@@ -129,7 +149,8 @@ class Supervisor:
         slot.process.join()
         slot.pipe.close()
         status = slot.process.exitcode
-        slot.stored_before += slot.progress.stored
+        self._ended += slot.progress.counts
+        self._worker_ends += not self._is_stopping
         slot.process, slot.pipe, slot.progress = None, None, Progress()
         if not self._is_stopping:
             delay = slot.backoff.next_delay()
@@ -144,7 +165,9 @@ class Supervisor:
             logger.info("Ready: %s workers in the group", len(self._slots))
         if now - self._said_at >= settings.STATUS_SECONDS:
             notify.status(self._status(now))
-            self._said_at, self._stored_then = now, sum(slot.stored for slot in self._slots)
+            if self._metrics_address:
+                self._note_samples()
+            self._said_at, self._stored_then = now, self._stored()
         interval = notify.watchdog_seconds()
         if interval and now - self._fed_at >= interval / 4 and self._all_alive(now):
             self._fed_at = now
@@ -157,12 +180,15 @@ class Supervisor:
         )
 
     def _status(self, now: float) -> str:
-        rate = (sum(slot.stored for slot in self._slots) - self._stored_then) / (now - self._said_at)
-        lag = sum(slot.progress.lag for slot in self._slots)
-        partitions = sum(slot.progress.partitions for slot in self._slots)
+        rate = (self._stored() - self._stored_then) / (now - self._said_at)
+        lag = sum(slot.progress.lag_records for slot in self._slots)
+        partitions = sum(len(slot.progress.lag) for slot in self._slots)
         waiting = sorted({slot.progress.waiting_for for slot in self._slots} - {""})
         text = f"{rate:,.0f} rows/s, lag {lag:,}, {partitions} partitions, {len(self._slots)} workers"
         return f"{text}; waiting: {waiting[0]}" if waiting else text
+
+    def _stored(self) -> int:
+        return self._ended.stored + sum(slot.progress.counts.stored for slot in self._slots)
 
     def _drain(self) -> None:
         notify.stopping()

@@ -6,41 +6,26 @@ the partitions, and begin again at the offsets that stand in the database.
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from lambda_app import settings
 from lambda_app.broker.subscription import Subscription
 from lambda_app.core.backoff import Backoff
 from lambda_app.core.stream.chunk import Chunk
 from lambda_app.core.stream.holdings import Holdings
+from lambda_app.core.stream.progress import KAFKA, POSTGRESQL, Progress, partition_lags
 from lambda_app.database.connection import transaction
 from lambda_app.errors import BrokerUnavailable, DatabaseUnavailable, PartitionLost, PositionVoid
 from lambda_app.host.clock import Clock
 from lambda_app.settings import Settings
 from lambda_app.stream import positions
 from lambda_app.stream.catching_up import CatchingUp
-from lambda_app.stream.writer import Writer
+from lambda_app.stream.writer import Stored, Writer
 
 logger = logging.getLogger(__name__)
 
 _NAP_SECONDS = 0.1
 # Pause between two looks at a busy writer while a chunk waits for it.
 _PAUSE_SECONDS = 0.01
-
-
-@dataclass
-class Progress:
-    """What a worker tells the supervisor, and by telling, that it is alive."""
-
-    # Connected to both sides and settled in the group.
-    is_ready: bool = False
-    partitions: int = 0
-    lag: int = 0
-    stored: int = 0
-    duplicate: int = 0
-    dead_letters: int = 0
-    # What it waits for, "" for nothing.
-    waiting_for: str = ""
 
 
 class Worker:
@@ -69,6 +54,8 @@ class Worker:
         self._writer: Writer | None = None
         self._holdings = Holdings()
         self._chunk = Chunk()
+        # Of the last message stored of each partition, in milliseconds since 1970; of others nothing is known yet.
+        self._last_timestamps: dict[int, int] = {}
         self._catching_up = CatchingUp(clock)
         self._retry_at = 0.0
         self._reported_at = 0.0
@@ -101,10 +88,10 @@ class Worker:
         try:
             work()
         except DatabaseUnavailable as error:
-            self._begin_again(str(error))
+            self._begin_again(str(error), POSTGRESQL)
             self._close_writer()
         except BrokerUnavailable as error:
-            self._begin_again(str(error))
+            self._begin_again(str(error), KAFKA)
             self._close_subscription()
         except (PartitionLost, PositionVoid) as error:
             logger.warning("%s: reading again from the stored offsets", error)
@@ -112,7 +99,7 @@ class Worker:
 
     def _work(self) -> None:
         if self._writer is None:
-            self._writer = Writer(self._config.kafka_topic, self._name)
+            self._writer = Writer(self._config.kafka_topic, self._name, self._clock)
         if self._subscription is None:
             self._subscription = Subscription(self._config, self._name)
         self._follow_assignment(self._subscription, self._writer)
@@ -122,7 +109,7 @@ class Worker:
             self._store(self._writer)
         if self._holdings and self._catching_up.is_due():
             self._catch_up(self._subscription)
-        self._progress.waiting_for = ""
+        self._progress.waiting_for = self._progress.waiting_peer = ""
 
     def _poll_parked(self) -> None:
         if self._subscription:
@@ -143,7 +130,7 @@ class Worker:
             self._catching_up.begin()
 
     def _is_in_backlog(self, subscription: Subscription) -> bool:
-        return subscription.lag(self._holdings.read) >= settings.CHUNK_RECORDS
+        return sum(subscription.lag(self._holdings.read).values()) >= settings.CHUNK_RECORDS
 
     def _read_more(self, subscription: Subscription) -> None:
         # What the poll waits for decides how long: with a chunk, the writer; without a partition, the group; else
@@ -158,12 +145,16 @@ class Worker:
             return
         runs = self._holdings.take(runs)
         if runs:
+            if not len(self._chunk):
+                self._chunk.began_at = self._clock.monotonic()
             self._chunk.add(runs, self._holdings.read, self._clock.now())
             self._holdings.note_read(runs)
 
     def _follow_assignment(self, subscription: Subscription, writer: Writer) -> None:
         fresh = subscription.parked()
         lost = self._holdings.lost(subscription.assigned() - fresh)
+        if lost or fresh:
+            self._progress.counts.rebalances += 1
         if lost:
             # If we store our chunk in time, the next owner goes on behind it; if not, our commit fails and it reads
             # again.
@@ -211,23 +202,30 @@ class Worker:
         result = writer.result(timeout_seconds)
         if result:
             self._holdings.note_stored(result.next_offsets)
-            self._progress.stored += result.stored
-            self._progress.duplicate += result.duplicate
-            self._progress.dead_letters += result.dead_letters
+            self._count(result)
             if result.has_put_off:
                 self._catching_up.put_off()
             self._backoff.reset()
         elif timeout_seconds and writer.is_busy:
             # PostgreSQL is slow; reporting shows that this worker does not hang.
-            self._progress.waiting_for = "PostgreSQL does not answer"
+            self._progress.waiting_for, self._progress.waiting_peer = "PostgreSQL does not answer", POSTGRESQL
             self._say(self._clock.monotonic())
 
-    def _begin_again(self, reason: str) -> None:
+    def _count(self, result: Stored) -> None:
+        counts = self._progress.counts
+        counts.stored += result.stored
+        counts.duplicate += result.duplicate
+        counts.dead_letters += result.dead_letters
+        counts.note_commit(result.messages, result.value_bytes, result.age_seconds, result.latencies)
+        self._last_timestamps.update(result.last_timestamps)
+
+    def _begin_again(self, reason: str, peer: str) -> None:
         delay = self._backoff.next_delay()
         self._retry_at = self._clock.monotonic() + delay
         if self._progress.waiting_for != reason:
             logger.warning("Waiting: %s", reason)
-        self._progress.waiting_for = reason
+        self._progress.waiting_for, self._progress.waiting_peer = reason, peer
+        self._progress.counts.retries[peer] += 1
         self._let_go()
 
     def _let_go(self) -> None:
@@ -249,9 +247,12 @@ class Worker:
         if now - self._reported_at < settings.STATUS_SECONDS:
             return
         self._reported_at = now
-        self._progress.partitions = len(self._holdings)
+        self._progress.lag = {}
         if self._subscription:
-            self._progress.lag = self._subscription.lag(self._holdings.stored)
+            records = self._subscription.lag(self._holdings.stored)
+            self._progress.lag = partition_lags(
+                self._holdings.stored, records, self._last_timestamps, self._clock.now().timestamp()
+            )
             if self._holdings and now - self._published_at >= settings.KAFKA_COMMIT_SECONDS:
                 self._published_at = now
                 self._subscription.publish(self._holdings.stored)

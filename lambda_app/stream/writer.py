@@ -1,7 +1,7 @@
 """The transaction that stores a chunk of the stream, and the thread that runs it while the next chunk is read."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
 from dataclasses import dataclass
@@ -9,13 +9,17 @@ from uuid import UUID
 
 from lambda_app import settings
 from lambda_app.core.stream.chunk import Chunk
+from lambda_app.core.transaction.reason_class import reason_class
 from lambda_app.database.connection import STREAM, Connection, connect, transaction
+from lambda_app.host.clock import Clock
 from lambda_app.layers.day_tables import DayTables
 from lambda_app.layers.dead_letters import record_dead_letters
 from lambda_app.layers.speed_layer import assign_shard
 from lambda_app.layers.store import Store
 from lambda_app.stream import positions
 
+# Rows of a chunk whose way from event_time to here is timed: each would cost what encoding it costs.
+_FOLLOWED_ROWS = 20
 SERVER_SETTINGS = {
     # A worker that is frozen in the middle of a chunk must not keep its rows locked for the next owner ...
     "idle_in_transaction_session_timeout": f"{settings.FROZEN_SECONDS}s",
@@ -32,11 +36,19 @@ SERVER_SETTINGS = {
 class Stored:
     """What became of a chunk."""
 
-    # The new position of each partition in the chunk.
+    # Of each partition in the chunk the new position, and Kafka's time of the last message in milliseconds since 1970.
     next_offsets: Mapping[int, int]
+    last_timestamps: Mapping[int, int]
     stored: int
     duplicate: int
-    dead_letters: int
+    # By reason_class.
+    dead_letters: Counter[str]
+    messages: int
+    value_bytes: int
+    # From the first read to the commit.
+    age_seconds: float
+    # From event_time to the commit, of some rows; of none when not all were new.
+    latencies: Sequence[float]
     # Whether aggregates were put off, to be recomputed later.
     has_put_off: bool = False
 
@@ -44,7 +56,7 @@ class Stored:
 class Writer:
     """A connection, and a thread that stores one chunk at a time on it."""
 
-    def __init__(self, topic: str, name: str) -> None:
+    def __init__(self, topic: str, name: str, clock: Clock) -> None:
         """`name` is that of the member of the group, whose shard of the speed layer it writes.
 
         Raises DatabaseUnavailable when trying again can help, AccessRefused when it cannot.
@@ -55,6 +67,7 @@ class Writer:
             positions.prepare(self.connection)
             shard = assign_shard(self.connection, name)
         self._topic = topic
+        self._clock = clock
         self._store = Store(self.connection, shard)
         self._day_tables = DayTables(self.connection, self._store.days)
         # How many of the next chunks skip the fast path, because a duplicate or a conflict is expected.
@@ -99,7 +112,8 @@ class Writer:
         with self._store.transaction():
             result = self._store.add(chunk.rows, self._cautious_chunks > 0)
             advances, letters = chunk.account(result, self._topic, topic_id)
-            new_letters = Counter(record_dead_letters(connection, letters))
+            kept = record_dead_letters(connection, letters)
+            new_letters = Counter(letter.partition for letter in kept)
             for advance in advances:
                 # Those that were kept when the log was read before count as duplicates.
                 advance.recognise(advance.dead_letters - new_letters[advance.partition])
@@ -107,11 +121,16 @@ class Writer:
             # The end of the block records the aggregates of the new rows, then commits.
         is_whole = result.stored == len(chunk.rows)
         self._cautious_chunks = max(0, self._cautious_chunks - 1) if is_whole else settings.CAUTIOUS_CHUNKS
-        next_offsets = {advance.partition: advance.next_offset for advance in advances}
+        now = self._clock.now()
         return Stored(
-            next_offsets,
-            result.stored,
-            sum(advance.duplicate for advance in advances),
-            sum(advance.dead_letters for advance in advances),
-            self._store.has_put_off,
+            next_offsets={advance.partition: advance.next_offset for advance in advances},
+            last_timestamps={advance.partition: advance.last_timestamp for advance in advances},
+            stored=result.stored,
+            duplicate=sum(advance.duplicate for advance in advances),
+            dead_letters=Counter(reason_class(letter.reason) for letter in kept),
+            messages=len(chunk),
+            value_bytes=chunk.value_bytes,
+            age_seconds=self._clock.monotonic() - chunk.began_at,
+            latencies=[(now - time).total_seconds() for time in chunk.some_event_times(_FOLLOWED_ROWS * is_whole)],
+            has_put_off=self._store.has_put_off,
         )

@@ -16,7 +16,7 @@ from lambda_app.core.transaction.outcome import DeadLetter
 from lambda_app.core.transaction.rows import Rows
 from lambda_app.database.connection import STREAM, Connection, connect, transaction
 from lambda_app.errors import DatabaseUnavailable, InvalidMessage
-from lambda_app.layers.dead_letters import record_dead_letters
+from lambda_app.layers.dead_letters import New, record_dead_letters
 from lambda_app.layers.store import Store
 from tests.support.fixtures import Database
 from tests.support.postgres_server import PostgresServer
@@ -165,9 +165,9 @@ def test_dead_letter_of_the_stream_is_kept_once(database: Database, connection: 
     letters = [message, DeadLetter("no value", None, topic="transactions", partition=3, offset=8)]
     line = DeadLetter("amount is missing", b"a,b", file="day.csv", line=17)
 
-    for partitions in ([3, 3], []):
+    for kept in ([New(3, "not JSON"), New(3, "no value")], []):
         with transaction(connection):
-            assert record_dead_letters(connection, letters) == partitions
+            assert record_dead_letters(connection, letters) == kept
     with transaction(connection):
         record_dead_letters(connection, [line])
 

@@ -25,6 +25,8 @@ class Chunk:
     # Place and reason of each message that is not valid.
     rejected: list[tuple[int, str]] = field(default_factory=list)
     value_bytes: int = 0
+    # When the first of it was read, by the monotonic clock.
+    began_at: float = 0.0
     # The runs that were read, and the place of each run's first message.
     _runs: list[Run] = field(default_factory=list)
     _starts: list[int] = field(default_factory=list)
@@ -48,6 +50,11 @@ class Chunk:
             self._starts.append(self._count)
             self._count += len(run)
         self.value_bytes += sum([len(value) for value in values if value])
+
+    def some_event_times(self, count: int) -> list[datetime]:
+        """Of so many valid messages at most, evenly chosen."""
+        lines = self.rows.lines[:: max(1, -(-len(self.rows) // count))] if count else []
+        return [datetime.fromisoformat(line[: line.index("\t")]) for line in lines]
 
     def is_full(self) -> bool:
         """Whether it must not grow: by number or by size."""

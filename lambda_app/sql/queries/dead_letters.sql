@@ -1,5 +1,5 @@
 -- record_letters --
--- Records dead letters; for a message that has one already nothing. Returns the partitions of the new ones.
+-- Records dead letters; for a message that has one already nothing. Returns the new ones.
 INSERT INTO lambda.dead_letters (topic, topic_id, partition, "offset", file, line, job_id, raw, reason)
 SELECT *
 FROM unnest(
@@ -7,7 +7,7 @@ FROM unnest(
     %(files)s::text[], %(lines)s::bigint[], %(job_ids)s::text[], %(raws)s::bytea[], %(reasons)s::text[]
 )
 ON CONFLICT DO NOTHING
-RETURNING partition;
+RETURNING partition, reason;
 
 -- matches --
 -- The condition that the queries below get as `matches`: the letters that pass all filters that are given.

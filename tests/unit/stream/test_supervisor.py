@@ -9,18 +9,23 @@ import time
 import pytest
 
 from lambda_app import settings
+from lambda_app.core.stream.counts import Counts
+from lambda_app.core.stream.progress import PartitionLag, Progress
 from lambda_app.errors import AccessRefused
 from lambda_app.host import notify
 from lambda_app.settings import Settings
 from lambda_app.stream import supervisor
 from lambda_app.stream.supervisor import Supervisor
-from lambda_app.stream.worker import Progress
 from tests.support.clock import MovedClock
 
 
 @pytest.fixture
 def clock() -> MovedClock:
     return MovedClock()
+
+
+def lags(partitions: int, records: int) -> dict[int, PartitionLag]:
+    return {number: PartitionLag(records if number == 0 else 0, 0.0) for number in range(partitions)}
 
 
 @pytest.fixture
@@ -34,9 +39,9 @@ def watched(clock: MovedClock) -> Supervisor:
 
 
 def test_status_sums_the_workers(watched: Supervisor, clock: MovedClock) -> None:
-    watched._slots[0].progress = Progress(is_ready=True, partitions=6, lag=1500, stored=3000)
-    watched._slots[1].progress = Progress(is_ready=True, partitions=6, lag=20, stored=1000)
-    watched._slots[1].stored_before = 500
+    watched._slots[0].progress = Progress(True, lags(6, 1500), Counts(3000))
+    watched._slots[1].progress = Progress(True, lags(6, 20), Counts(1000))
+    watched._ended = Counts(500)
 
     assert watched._status(clock.seconds + 2) == "2,250 rows/s, lag 1,520, 12 partitions, 2 workers"
 

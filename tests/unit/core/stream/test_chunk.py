@@ -64,3 +64,14 @@ def test_chunk_counts_offsets_without_a_message() -> None:
     (advance,), _ = chunk.account(StoreResult(2), "transactions", None)
 
     assert (advance.expected, advance.next_offset, advance.skipped) == (10, 19, 6)
+
+
+def test_event_times_are_chosen_evenly() -> None:
+    times = [f"2026-06-15T10:{number:02}:00Z".encode() for number in range(50)]
+    chunk = chunk_of([run(0, 0, [VALID.replace(b"2026-06-15T11:00:00Z", time) for time in times])])
+
+    assert [time.minute for time in chunk.some_event_times(5)] == [0, 10, 20, 30, 40]
+    assert len(chunk.some_event_times(20)) == 17
+    assert len(chunk.some_event_times(100)) == 50
+    assert chunk.some_event_times(0) == []
+    assert Chunk().some_event_times(20) == []
