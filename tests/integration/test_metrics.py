@@ -3,14 +3,14 @@
 import os
 import signal
 
-from tests.support.servers import KafkaServer, free_port, wait_until
-
+from lambda_app.errors import InvalidConfiguration
 from tests.support.consumer_process import ConsumerProcess
 from tests.support.fixtures import Database
 from tests.support.load import wait_for_offsets
 from tests.support.messages import messages
 from tests.support.program import Program
 from tests.support.scrape import scrape
+from tests.support.servers import KafkaServer, free_port, wait_until
 
 REASONS = {b"rubbish": "not_json", b'{"transaction_id": 5}': "transaction_id"}
 
@@ -89,5 +89,5 @@ def test_address_that_is_taken_ends_the_consumer_with_the_reason(
     address = kafka.bootstrap_servers
     changes = {"LAMBDA_CONSUME_METRICS_ADDRESS": address}
     with ConsumerProcess(database.environment, kafka.bootstrap_servers, topic, changes=changes) as consumer:
-        assert consumer.process.wait(30) == 2
+        assert consumer.process.wait(30) == InvalidConfiguration.exit_status
         assert f"Metrics cannot be served at '{address}'" in consumer.text
