@@ -46,6 +46,12 @@ CONSUMER_LAG_SECONDS = _gauge(
     "partition",
     "worker",
 )
+CONSUMER_NEXT_OFFSET = _gauge(
+    "lambda_consumer_next_offset",
+    "Offset behind the last message of a partition whose fate is committed.",
+    "partition",
+    "worker",
+)
 CONSUMER_REBALANCES = _counter("lambda_consumer_rebalances_total", "Changes of the partitions of a worker.")
 CONSUMER_RETRIES = _counter(
     "lambda_consumer_retries_total", "Times that a worker began again because a peer was away.", "peer"
@@ -73,13 +79,23 @@ UNIT_THROTTLED = _counter(
     "lambda_unit_cpu_throttled_periods_total", "Those of them in which CPUQuota held it back.", _LIMITED
 )
 UNIT_MEMORY = _gauge("lambda_unit_memory_bytes", "Memory in use, file cache included.", _LIMITED)
+UNIT_MEMORY_WITHOUT_CACHE = _gauge(
+    "lambda_unit_memory_without_cache_bytes",
+    "Memory in use without file cache: what the kernel cannot take back.",
+    _LIMITED,
+)
 UNIT_MEMORY_LIMIT = _gauge("lambda_unit_memory_limit_bytes", "MemoryMax.", _LIMITED)
 UNIT_OOM_KILLS = _counter("lambda_unit_oom_kills_total", "Processes that the kernel killed for memory.", _LIMITED)
 UNIT_TASKS = _gauge("lambda_unit_tasks", "Processes and threads.", _LIMITED)
 UNIT_TASKS_LIMIT = _gauge("lambda_unit_tasks_limit", "TasksMax.", _LIMITED)
+LOOKED_TIME = _gauge("lambda_metrics_timestamp_seconds", "When lambda-metrics last looked at this host, since 1970.")
 
 # lambda-metrics, on the host of the batch: what PostgreSQL knows.
 JOBS = _gauge("lambda_batch_jobs", "Jobs of batch_jobs, by their status.", "status")
+GIVEN_UP_JOBS = _gauge(
+    "lambda_batch_given_up_jobs", "Jobs given up and not taken up again, as status counts them: night or file.", "kind"
+)
+RUNNING_SECONDS = _gauge("lambda_batch_running_seconds", "How long the running job has taken so far; 0 when none runs.")
 JOB_COMPLETED_TIME = _gauge(
     "lambda_batch_last_completed_timestamp_seconds", "When the newest night's job was completed, since 1970."
 )
@@ -95,6 +111,14 @@ UNCOUNTED_MINUTES = _gauge("lambda_uncounted_minutes", "Minutes that readers cou
 DEAD_LETTERS_OPEN = _gauge("lambda_dead_letters_open", "Dead letters neither retried with success nor discarded.")
 GAPS = _counter("lambda_gaps_total", "Gaps of the log: messages that were gone before they were read.")
 STORED_NEWEST_AGE = _gauge("lambda_newest_row_age_seconds", "Age of the newest row of transactions by its event_time.")
+SCHEMA_CREATED_TIME = _gauge(
+    "lambda_schema_created_timestamp_seconds", "When the first migration was applied, since 1970."
+)
+FROZEN_AGE = _gauge(
+    "lambda_postgres_unfrozen_transactions",
+    "Transaction ids since the oldest one that vacuum has not frozen; PostgreSQL refuses writes near 2^31.",
+)
+INBOX_WAITING = _gauge("lambda_inbox_waiting_files", "Files of the inbox that have waited for more than 10 minutes.")
 INBOX_NOT_TAKEN = _gauge("lambda_inbox_not_taken_files", "Files of the inbox that are not taken.")
 
 # Written by one-shots into the directory of the node exporter's textfiles.

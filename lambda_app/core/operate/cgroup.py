@@ -24,16 +24,21 @@ class CgroupUse:
     oom_kills: int | None = None
     tasks: int | None = None
     tasks_limit: int | None = None
+    memory_without_cache_bytes: int | None = None
 
 
 # By controller, the files that are read: of version 1 they lie in a hierarchy of their own each.
 V1_FILES: Mapping[str, tuple[str, ...]] = {
     "cpu": ("cpu.stat", "cpu.cfs_quota_us", "cpu.cfs_period_us"),
     "cpuacct": ("cpuacct.usage",),
-    "memory": ("memory.usage_in_bytes", "memory.limit_in_bytes", "memory.oom_control"),
+    "memory": ("memory.usage_in_bytes", "memory.limit_in_bytes", "memory.oom_control", "memory.stat"),
     "pids": ("pids.current", "pids.max"),
 }
-V2_FILES = ("cpu.stat", "cpu.max", "memory.current", "memory.max", "memory.events", "pids.current", "pids.max")
+V2_FILES = (
+    *("cpu.stat", "cpu.max"),
+    *("memory.current", "memory.max", "memory.events", "memory.stat"),
+    *("pids.current", "pids.max"),
+)
 
 
 def use_v1(files: Mapping[str, str]) -> CgroupUse:
@@ -41,36 +46,48 @@ def use_v1(files: Mapping[str, str]) -> CgroupUse:
     cpu = _pairs(files.get("cpu.stat", ""))
     quota, period = _number(files.get("cpu.cfs_quota_us")), _number(files.get("cpu.cfs_period_us"))
     nanoseconds = _number(files.get("cpuacct.usage"))
-    memory_limit = _number(files.get("memory.limit_in_bytes"))
+    memory, memory_limit = _number(files.get("memory.usage_in_bytes")), _number(files.get("memory.limit_in_bytes"))
     return CgroupUse(
         cpu_seconds=None if nanoseconds is None else nanoseconds / 1e9,
         cpu_limit_cores=quota / period if quota and period and quota > 0 else None,
         periods=cpu.get("nr_periods"),
         throttled_periods=cpu.get("nr_throttled"),
-        memory_bytes=_number(files.get("memory.usage_in_bytes")),
+        memory_bytes=memory,
         memory_limit_bytes=memory_limit if memory_limit and memory_limit < _NO_LIMIT_BYTES else None,
         oom_kills=_pairs(files.get("memory.oom_control", "")).get("oom_kill"),
         tasks=_number(files.get("pids.current")),
         tasks_limit=_number(files.get("pids.max")),
+        memory_without_cache_bytes=_without_cache(memory, files, "total_"),
     )
 
 
 def use_v2(files: Mapping[str, str]) -> CgroupUse:
     """From the contents of V2_FILES, those that could be read."""
     cpu = _pairs(files.get("cpu.stat", ""))
-    microseconds = cpu.get("usage_usec")
+    microseconds, memory = cpu.get("usage_usec"), _number(files.get("memory.current"))
     quota, _, period = files.get("cpu.max", "").strip().partition(" ")
     return CgroupUse(
         cpu_seconds=None if microseconds is None else microseconds / 1e6,
         cpu_limit_cores=int(quota) / int(period) if quota.isdigit() and period else None,
         periods=cpu.get("nr_periods"),
         throttled_periods=cpu.get("nr_throttled"),
-        memory_bytes=_number(files.get("memory.current")),
+        memory_bytes=memory,
         memory_limit_bytes=_number(files.get("memory.max")),
         oom_kills=_pairs(files.get("memory.events", "")).get("oom_kill"),
         tasks=_number(files.get("pids.current")),
         tasks_limit=_number(files.get("pids.max")),
+        memory_without_cache_bytes=_without_cache(memory, files, ""),
     )
+
+
+def _without_cache(memory_bytes: int | None, files: Mapping[str, str], prefix: str) -> int | None:
+    """Shared memory, PostgreSQL's buffers say, is no cache: the kernel keeps it on other lists than these two."""
+    stat = _pairs(files.get("memory.stat", ""))
+    cached = [stat.get(f"{prefix}{kind}_file") for kind in ("active", "inactive")]
+    if memory_bytes is None or None in cached:
+        return None
+    # The three numbers are of different moments.
+    return max(0, memory_bytes - sum(number or 0 for number in cached))
 
 
 def _number(text: str | None) -> int | None:

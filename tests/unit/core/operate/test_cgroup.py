@@ -15,6 +15,7 @@ V1 = {
     "memory/memory.usage_in_bytes": "1048576\n",
     "memory/memory.limit_in_bytes": "1073741824\n",
     "memory/memory.oom_control": "oom_kill_disable 0\nunder_oom 0\noom_kill 2\n",
+    "memory/memory.stat": "active_file 1\ntotal_active_file 100000\ntotal_inactive_file 48576\ntotal_unevictable 5\n",
     "pids/pids.current": "7\n",
     "pids/pids.max": "512\n",
 }
@@ -24,10 +25,11 @@ V2 = {
     "memory.current": "1048576\n",
     "memory.max": "1073741824\n",
     "memory.events": "low 0\nhigh 0\nmax 9\noom 2\noom_kill 2\n",
+    "memory.stat": "anon 800000\nshmem 100000\nactive_file 100000\ninactive_file 48576\n",
     "pids.current": "7\n",
     "pids.max": "512\n",
 }
-USE = CgroupUse(8.125, 0.25, 325, 300, 1048576, 1073741824, 2, 7, 512)
+USE = CgroupUse(8.125, 0.25, 325, 300, 1048576, 1073741824, 2, 7, 512, 900000)
 
 
 def group_of(root: Path, files: dict[str, str]) -> Path:
@@ -54,6 +56,13 @@ def test_what_has_no_limit_says_so_in_three_ways() -> None:
     v2 = use_v2({"cpu.max": "max 100000\n", "memory.max": "max\n", "pids.max": "max\n"})
 
     assert v1 == v2 == CgroupUse()
+
+
+def test_cache_that_grew_between_two_reads_leaves_nothing() -> None:
+    files = {"memory.current": "4096\n", "memory.stat": "active_file 4096\ninactive_file 4096\n"}
+
+    assert use_v2(files).memory_without_cache_bytes == 0
+    assert use_v2(files | {"memory.stat": "active_file 4096\n"}).memory_without_cache_bytes is None
 
 
 def test_group_that_is_gone_says_nothing(tmp_path: Path) -> None:
