@@ -105,6 +105,15 @@ JOB_BUSINESS_TIME = _gauge(
 )
 JOB_ROWS = _gauge("lambda_batch_last_rows", "Rows that the newest night's job loaded.")
 JOB_SECONDS = _gauge("lambda_batch_last_duration_seconds", "How long the newest completed night's job took.")
+# Label nights_ago: 1 to 7, where 1 is the newest closed day of the platform's time zone.
+NIGHT_STATUS = _gauge(
+    "lambda_batch_night_status",
+    "1 for the status of a night's job; `missing` where the night has none.",
+    "nights_ago",
+    "status",
+)
+NIGHT_ROWS = _gauge("lambda_batch_night_rows", "Rows that the job of that night loaded.", "nights_ago")
+NIGHT_SECONDS = _gauge("lambda_batch_night_duration_seconds", "How long the job of that night took.", "nights_ago")
 SPEED_ROWS = _gauge("lambda_speed_layer_rows", "Rows of speed_stats, as PostgreSQL estimates them.")
 DIRTY_DAYS = _gauge("lambda_dirty_days", "Closed days that the next night counts again.")
 UNCOUNTED_MINUTES = _gauge("lambda_uncounted_minutes", "Minutes that readers count from the rows for now.")
