@@ -47,6 +47,7 @@ def test_consumer_counts_what_it_stores_through_the_end_of_a_worker(
     assert {partition for partition, _ in lags} == {"0", "1", "2", "3"}
     assert {worker for _, worker in lags} == {"1", "2"}
     assert set(lags.values()) == {0}
+    assert sum(value for key, value in after.items() if key[0] == "lambda_consumer_next_offset") == 352
     # What counted goes on from where it was.
     assert all(after[key] >= value for key, value in before.items() if key[0].endswith("_total"))
 

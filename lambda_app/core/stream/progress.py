@@ -15,8 +15,10 @@ PEERS = (KAFKA, POSTGRESQL)
 
 @dataclass(frozen=True, slots=True)
 class PartitionLag:
-    """How far a worker is behind in a partition."""
+    """How far a worker is in a partition, and how far behind."""
 
+    # Behind the last message whose fate is committed.
+    next_offset: int
     records: int
     # Age of the last message stored, by Kafka's timestamp, while later ones wait; else 0.
     seconds: float
@@ -41,17 +43,17 @@ class Progress:
 
 
 def partition_lags(
-    partitions: Iterable[int], records: Mapping[int, int], last_timestamps: Mapping[int, int], now: float
+    next_offsets: Mapping[int, int], records: Mapping[int, int], last_timestamps: Mapping[int, int], now: float
 ) -> dict[int, PartitionLag]:
     """The lag of each partition, from the messages that wait and the times of the last ones stored.
 
     `last_timestamps` are milliseconds since 1970, `now` seconds. Where nothing was stored yet, the lag is 0 seconds.
     """
     lags = {}
-    for partition in partitions:
+    for partition, next_offset in next_offsets.items():
         waiting = records.get(partition, 0)
         since = last_timestamps.get(partition, now * 1000) / 1000 if waiting else now
-        lags[partition] = PartitionLag(waiting, max(0.0, now - since))
+        lags[partition] = PartitionLag(next_offset, waiting, max(0.0, now - since))
     return lags
 
 
@@ -74,6 +76,7 @@ def consumer_samples(workers: Mapping[int, Progress], ended: Counts, worker_ends
     yield declared.CONSUMER_WORKER_ENDS.sample(worker_ends)
     for number, progress in workers.items():
         for partition, lag in sorted(progress.lag.items()):
+            yield declared.CONSUMER_NEXT_OFFSET.sample(lag.next_offset, str(partition), str(number))
             yield declared.CONSUMER_LAG.sample(lag.records, str(partition), str(number))
             yield declared.CONSUMER_LAG_SECONDS.sample(lag.seconds, str(partition), str(number))
 

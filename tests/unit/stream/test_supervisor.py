@@ -25,7 +25,7 @@ def clock() -> MovedClock:
 
 
 def lags(partitions: int, records: int) -> dict[int, PartitionLag]:
-    return {number: PartitionLag(records if number == 0 else 0, 0.0) for number in range(partitions)}
+    return {number: PartitionLag(0, records if number == 0 else 0, 0.0) for number in range(partitions)}
 
 
 @pytest.fixture

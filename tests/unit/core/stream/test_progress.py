@@ -48,30 +48,33 @@ def test_adding_up_leaves_the_counts_of_a_worker_alone() -> None:
 
 def test_lag_names_its_partition_and_its_reader() -> None:
     workers = {
-        1: Progress(lag={0: PartitionLag(5, 2.5)}),
-        2: Progress(lag={1: PartitionLag(0, 0.0)}, waiting_peer="kafka"),
+        1: Progress(lag={0: PartitionLag(70, 5, 2.5)}),
+        2: Progress(lag={1: PartitionLag(80, 0, 0.0)}, waiting_peer="kafka"),
     }
 
     seen = values(list(consumer_samples(workers, Counts(), 0)))
 
     assert (seen["lag_records", "0", "1"], seen["lag_seconds", "0", "1"]) == (5, 2.5)
+    assert (seen["next_offset", "0", "1"], seen["next_offset", "1", "2"]) == (70, 80)
     assert (seen["lag_records", "1", "2"], seen["lag_seconds", "1", "2"]) == (0, 0.0)
     assert (seen["waiting_workers", "kafka"], seen["waiting_workers", "postgresql"]) == (1, 0)
 
 
 def test_lag_in_seconds_is_the_age_of_the_last_message_stored() -> None:
-    lags = partition_lags([0, 1, 2, 3], {0: 4, 1: 0, 2: 9}, {0: 995_000, 1: 5_000, 3: 5_000}, now=1000.0)
+    lags = partition_lags(
+        {0: 10, 1: 11, 2: 12, 3: 13}, {0: 4, 1: 0, 2: 9}, {0: 995_000, 1: 5_000, 3: 5_000}, now=1000.0
+    )
 
     assert lags == {
-        0: PartitionLag(4, 5.0),
+        0: PartitionLag(10, 4, 5.0),
         # Nothing waits: however old the last message is.
-        1: PartitionLag(0, 0.0),
+        1: PartitionLag(11, 0, 0.0),
         # Nothing was stored yet.
-        2: PartitionLag(9, 0.0),
+        2: PartitionLag(12, 9, 0.0),
         # Kafka did not tell.
-        3: PartitionLag(0, 0.0),
+        3: PartitionLag(13, 0, 0.0),
     }
 
 
 def test_time_of_a_message_may_be_ahead() -> None:
-    assert partition_lags([0], {0: 1}, {0: 2_000_000}, now=1000.0) == {0: PartitionLag(1, 0.0)}
+    assert partition_lags({0: 7}, {0: 1}, {0: 2_000_000}, now=1000.0) == {0: PartitionLag(7, 1, 0.0)}
