@@ -3,10 +3,8 @@
 Changes nothing. A server that does not answer becomes an error among the facts.
 """
 
-import stat
-import subprocess
-from contextlib import closing, suppress
-from dataclasses import dataclass, replace
+from contextlib import closing
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,17 +13,18 @@ from lambda_app.core.batch.inbox_entries import InboxEntry
 from lambda_app.core.batch.job_files import INBOX
 from lambda_app.core.operate.components import Component, parse_components
 from lambda_app.core.operate.health import JobFacts, PlatformFacts, StreamFacts, UnitFacts
-from lambda_app.core.operate.units import PROPERTIES, UnitSample, parse_cpu_stat, parse_units, unit_facts
+from lambda_app.core.operate.units import UnitSample, unit_facts
 from lambda_app.database.connection import READER, Connection, connect, transaction
 from lambda_app.database.queries import Queries
 from lambda_app.errors import InvalidConfiguration, LambdaError
 from lambda_app.host.clock import Clock
 from lambda_app.host.environment import batch_directory, lacks_credential
+from lambda_app.operate.inbox import inbox_entries
+from lambda_app.operate.units import show_units
 from lambda_app.settings import Settings
 
 _QUERIES = Queries("status")
 SAMPLE_SECONDS = 1.0
-SYSTEMCTL_TIMEOUT_SECONDS = 20
 # The newest transaction is looked for in this span first, then in all days.
 RECENT = timedelta(days=1)
 
@@ -64,7 +63,7 @@ def gather_facts(config: Settings, clock: Clock, table: tuple[Component, ...]) -
     Where the host has no password of the reader, only its units are looked at.
     """
     errors: list[str] = []
-    inbox = _inbox_entries(batch_directory() / INBOX, clock, errors)
+    inbox = _inbox(clock, errors)
     if lacks_credential("pgpass-reader"):
         units, _, _, _ = _sample(config, clock, None, table, errors)
         return PlatformFacts(table, units, None, None, errors=tuple(errors), inbox=inbox)
@@ -97,49 +96,19 @@ def _sample(
 
 
 def _unit_samples(table: tuple[Component, ...], errors: list[str]) -> dict[str, UnitSample]:
-    command = ["systemctl", "show", "--property", ",".join(PROPERTIES), *(row.unit for row in table)]
     try:
-        result = subprocess.run(  # noqa: S603 - a fixed command
-            command, capture_output=True, text=True, timeout=SYSTEMCTL_TIMEOUT_SECONDS, check=True
-        )
-    except (OSError, subprocess.SubprocessError) as error:
-        detail = error.stderr if isinstance(error, subprocess.CalledProcessError) else error
-        errors.append(f"systemd does not answer: {' '.join(str(detail).split())}")
+        return show_units(table)
+    except LambdaError as error:
+        errors.append(str(error))
         return {}
-    return {name: _with_cpu_time(sample) for name, sample in parse_units(result.stdout).items()}
 
 
-def _with_cpu_time(sample: UnitSample) -> UnitSample:
-    group = sample.properties.get("ControlGroup")
-    if sample.cpu_seconds is not None or not group:
-        return sample
+def _inbox(clock: Clock, errors: list[str]) -> tuple[InboxEntry, ...]:
     try:
-        text = Path(f"/sys/fs/cgroup/unified{group}/cpu.stat").read_text(encoding="ascii")
-    except OSError:
-        return sample
-    return replace(sample, cpu_seconds=parse_cpu_stat(text))
-
-
-def _inbox_entries(inbox: Path, clock: Clock, errors: list[str]) -> tuple[InboxEntry, ...]:
-    entries = []
-    try:
-        for path in inbox.iterdir():
-            # The planner may take an entry while we look.
-            with suppress(FileNotFoundError):
-                entries.append(_inbox_entry(path, clock))
-    except FileNotFoundError:
-        # This host has no inbox.
-        pass
-    except OSError as error:
-        errors.append(f"the inbox cannot be read: {error}")
-    return tuple(entries)
-
-
-def _inbox_entry(path: Path, clock: Clock) -> InboxEntry:
-    status, now = path.lstat(), clock.now().timestamp()
-    # The older of both times: a modification time may be set ahead of the clock.
-    written = min(status.st_mtime, status.st_ctime)
-    return InboxEntry(path.name, stat.S_ISREG(status.st_mode), now - written, now - status.st_ctime)
+        return inbox_entries(batch_directory() / INBOX, clock)
+    except LambdaError as error:
+        errors.append(str(error))
+        return ()
 
 
 def _log_ends(config: Settings, errors: list[str]) -> dict[int, int] | None:
@@ -171,10 +140,11 @@ def _newest(connection: Connection, clock: Clock) -> tuple[float | None, JobFact
     with transaction(connection):
         last_job = _QUERIES.row(connection, "last_job", JobFacts)
         failed_jobs = tuple(_QUERIES.rows(connection, "failed_jobs", JobFacts))
-    return _newest_age(connection, clock), last_job, failed_jobs
+    return newest_age_seconds(connection, clock), last_job, failed_jobs
 
 
-def _newest_age(connection: Connection, clock: Clock) -> float | None:
+def newest_age_seconds(connection: Connection, clock: Clock) -> float | None:
+    """The age of the newest row by its event_time; None where there is no row."""
     # One day is nearly always enough; a search through hundreds of days takes a hundred times as long.
     for since in (clock.now() - RECENT, "-infinity"):
         with transaction(connection):

@@ -6,11 +6,12 @@ import signal
 from lambda_app.errors import InvalidConfiguration
 from tests.support.consumer_process import ConsumerProcess
 from tests.support.fixtures import Database
+from tests.support.kafka_server import KafkaServer
 from tests.support.load import wait_for_offsets
 from tests.support.messages import messages
+from tests.support.processes import free_port, wait_until
 from tests.support.program import Program
 from tests.support.scrape import scrape
-from tests.support.servers import KafkaServer, free_port, wait_until
 
 REASONS = {b"rubbish": "not_json", b'{"transaction_id": 5}': "transaction_id"}
 

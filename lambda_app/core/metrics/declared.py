@@ -88,6 +88,9 @@ UNIT_MEMORY_LIMIT = _gauge("lambda_unit_memory_limit_bytes", "MemoryMax.", _LIMI
 UNIT_OOM_KILLS = _counter("lambda_unit_oom_kills_total", "Processes that the kernel killed for memory.", _LIMITED)
 UNIT_TASKS = _gauge("lambda_unit_tasks", "Processes and threads.", _LIMITED)
 UNIT_TASKS_LIMIT = _gauge("lambda_unit_tasks_limit", "TasksMax.", _LIMITED)
+SOURCE_UP = _gauge(
+    "lambda_metrics_source_up", "1 when systemd, postgresql or the inbox answered at this scrape, else 0.", "source"
+)
 LOOKED_TIME = _gauge("lambda_metrics_timestamp_seconds", "When lambda-metrics last looked at this host, since 1970.")
 
 # lambda-metrics, on the host of the batch: what PostgreSQL knows.

@@ -26,6 +26,9 @@ class UnitFacts:
     memory_limit_bytes: int | None = None
     cpu_share: float | None = None  # 1.0 is one core
     cpu_limit_share: float | None = None
+    # By systemd, since the last start by hand.
+    restarts: int | None = None
+    control_group: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,17 @@ def is_absent(component: Component, units: dict[str, UnitFacts]) -> bool:
     return component.unit not in units or not units[component.unit].loaded
 
 
+def is_as_expected(component: Component, unit: UnitFacts) -> bool:
+    """Whether the unit is as one of its kind is when all is well."""
+    match component.kind:
+        case Kind.SETUP:
+            return unit.active_state in {"active", "inactive"} and unit.result == "success"
+        case Kind.JOB:
+            return unit.active_state != "failed" and unit.sub_state != "auto-restart"
+        case _:
+            return unit.active_state == "active"
+
+
 def _is_active(units: dict[str, UnitFacts], unit: str) -> bool:
     return unit in units and units[unit].active_state == "active"
 
@@ -111,11 +125,12 @@ def _unit_reasons(component: Component, facts: PlatformFacts) -> Iterator[str]:
         return
     unit = facts.units[component.unit]
     name, state = component.name, f"{unit.active_state} ({unit.sub_state})"
-    if component.kind is Kind.SERVICE and unit.active_state != "active":
+    is_wrong = not is_as_expected(component, unit)
+    if component.kind is Kind.SERVICE and is_wrong:
         yield f"{name} is {state}, not active{_result(unit)}: {component.failure}"
-    if component.kind is Kind.SETUP and (unit.active_state not in {"active", "inactive"} or unit.result != "success"):
+    if component.kind is Kind.SETUP and is_wrong:
         yield f"{name} is {state}: its last run did not succeed{_result(unit)}: {component.failure}"
-    if component.kind is Kind.JOB and (unit.active_state == "failed" or unit.sub_state == "auto-restart"):
+    if component.kind is Kind.JOB and is_wrong:
         waits = ", it is waiting to try again" if unit.sub_state == "auto-restart" else ""
         unit_name = component.unit.removesuffix(".service")
         remedy = f"journalctl -u {unit_name} says why, systemctl start {unit_name} repeats it"

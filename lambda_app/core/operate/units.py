@@ -16,6 +16,7 @@ PROPERTIES = (
     "CPUUsageNSec",
     "CPUQuotaPerSecUSec",
     "ControlGroup",
+    "NRestarts",
 )
 # What systemd prints instead of a number that it does not know.
 _UNSET = {"", "[not set]", "infinity", str(2**64 - 1)}
@@ -61,6 +62,8 @@ def unit_facts(earlier: UnitSample | None, later: UnitSample, seconds: float) ->
         memory_limit_bytes=_number(properties.get("MemoryMax", "")),
         cpu_share=_cpu_share(earlier, later, seconds),
         cpu_limit_share=_timespan_seconds(properties.get("CPUQuotaPerSecUSec", "")),
+        restarts=_number(properties.get("NRestarts", "")),
+        control_group=properties.get("ControlGroup", ""),
     )
 
 
