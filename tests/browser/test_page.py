@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, ViewportSize, expect, sync_playwright
 
+from tests.support.processes import REPOSITORY, free_port
 from tests.support.prometheus_server import PrometheusServer
-from tests.support.servers import REPOSITORY, free_port
 from tests.support.synthetic_metrics import SyntheticPlatform, history
 
 PICTURES = Path(os.environ.get("SCREENSHOT_DIR", REPOSITORY / "artifacts")) / "page"

@@ -10,7 +10,7 @@ MONITORING = Path(__file__).parents[2] / "monitoring"
 PANELS = MONITORING / "page/panels.json"
 DASHBOARD = MONITORING / "grafana/dashboards/lambda.json"
 
-# Import and provisioning both leave a variable alone, and the user picks a source. A fixed uid would have to exist there.
+# Import and provisioning both leave a variable alone, and the user picks a source; a fixed uid would have to exist.
 SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 # By the unit of a panel, what Grafana calls it.
 UNITS = {

@@ -15,8 +15,8 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 from lambda_app.core.metrics.declared import METRICS
 from lambda_app.core.metrics.kinds import MetricType
 from tests.monitoring import grafana_dashboard
+from tests.support.processes import free_port, wait_until
 from tests.support.prometheus_server import PrometheusServer
-from tests.support.servers import free_port, wait_until
 from tests.support.synthetic_metrics import SyntheticPlatform
 
 PANELS: list[dict[str, Any]] = json.loads(grafana_dashboard.PANELS.read_text())["panels"]

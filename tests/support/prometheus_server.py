@@ -9,7 +9,7 @@ import urllib.request
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from tests.support.servers import REPOSITORY, end_with_parent, free_port, wait_until
+from tests.support.processes import REPOSITORY, end_with_parent, free_port, wait_until
 
 PAGE = REPOSITORY / "monitoring/page"
 CHART_LIBRARY = REPOSITORY / ".cache/chart-library"
