@@ -24,8 +24,7 @@ let span = "hour";
 let drawn = 0;
 
 const panels = await load();
-const picture = new Picture($("picture"));
-picture.panels = panels;
+const picture = new Picture($("picture"), panels);
 const chartPanels = panels.filter((panel) => panel.kind === "chart");
 const charts = chartPanels.map((panel) => new Chart(panel));
 const nights = nightsCard(panels.find((panel) => panel.id === NIGHTS));

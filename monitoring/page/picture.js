@@ -102,8 +102,8 @@ function condition(row, idle, alerted) {
 }
 
 export class Picture {
-  constructor(container) {
-    this.container = container;
+  constructor(container, panels) {
+    this.panels = panels;
     this.holder = html("div", { class: "picture" });
     this.details = html("details", {}, html("summary", {}, "The picture as a table"));
     container.append(this.holder, this.details);

@@ -413,6 +413,39 @@ def test_browser_refuses_to_make_html_of_text(page: Page, prometheus: Prometheus
     assert refusal == "TypeError"
 
 
+def test_numbers_are_written_as_people_read_them(page: Page, prometheus: PrometheusServer) -> None:
+    show(page, prometheus)
+    table = [
+        (None, "seconds", "\u2013"),
+        (0, "seconds", "0 s"),
+        (0.0031, "seconds", "3 ms"),
+        (0.254, "seconds", "0.25 s"),
+        (59.6, "seconds", "60 s"),
+        (300, "seconds", "5 min"),
+        (26_400, "seconds", "7 h 20 min"),
+        (79_200, "seconds", "22 h"),
+        (273_600, "seconds", "3 d 4 h"),
+        (0.004, "share", "0.4 %"),
+        (0.426, "share", "43 %"),
+        (1_003.4, "per_second", "1,003/s"),
+        (0.25, "per_minute", "0.25/min"),
+        (2_600_000, "count", "2.6 M"),
+        (512 * 2**20, "bytes", "512 MiB"),
+        (1.5 * 2**30, "bytes", "1.5 GiB"),
+        (1, "truth", "yes"),
+    ]
+
+    written = page.evaluate(
+        """async (table) => {
+            const { format } = await import('./format.js');
+            return table.map(([value, unit]) => format(value, unit));
+        }""",
+        [[value, unit] for value, unit, _ in table],
+    )
+
+    assert written == [text for _, _, text in table]
+
+
 def test_everything_comes_from_the_same_server(page: Page, prometheus: PrometheusServer) -> None:
     asked: set[str] = set()
     page.on("request", lambda request: asked.add(request.url))
