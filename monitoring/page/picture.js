@@ -64,7 +64,7 @@ const LAYOUTS = {
     },
   },
   tall: {
-    size: [358, 1864],
+    size: [358, 1866],
     labels: [["Stream, all day", 0, 14], ["Batch, at midnight or by file", 62, 1114], ["Beside them", 0, 1608]],
     boxes: {
       producer: [0, 26, 358, 116], kafka: [0, 200, 358, 116], consumer: [0, 374, 358, 116], postgres: [0, 548, 358, 468],
