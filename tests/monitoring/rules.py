@@ -71,7 +71,7 @@ def promtool(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 def failing_alerts(directory: Path) -> set[str]:
     """Names of the alerts for which promtool finds something else than their tests say, of what render_all wrote."""
     tested = promtool("test", "rules", *sorted(directory.glob("tests/*.yml")))
-    failing = set(re.findall(r'alertname=\\"(\w+)\\"', tested.stdout + tested.stderr))
+    failing = set(re.findall(r'alertname(?:: |=\\")(\w+)', tested.stdout + tested.stderr))
     assert bool(failing) == bool(tested.returncode), tested.stdout + tested.stderr
     return failing
 
