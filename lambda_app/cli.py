@@ -18,6 +18,7 @@ from lambda_app.settings import Settings
 logger = logging.getLogger(__name__)
 
 COMMANDS = {
+    "alerts": "Write Alertmanager's alerts into the journal.",
     "batch": "Register and run the nightly CSV jobs.",
     "consume": "Store the topic's messages in PostgreSQL.",
     "dead-letters": "Show, retry or discard messages and lines that were not valid.",
