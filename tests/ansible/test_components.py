@@ -131,7 +131,7 @@ def test_readme_shows_the_status_of_each_component_with_its_limits() -> None:
 
     shown_limits = {line.split()[0]: (re.findall(r"(\d+%)", line)[-1], line.split()[-1]) for line in block}
 
-    sizes = {"512M": "512M", "1G": "1.0G", "2G": "2.0G", "4G": "4.0G"}
+    sizes = {"64M": "64M", "128M": "128M", "512M": "512M", "1G": "1.0G", "2G": "2.0G", "4G": "4.0G"}
     assert shown_limits == {name: (row["cpu_quota"], sizes[row["memory_max"]]) for name, row in LIMITED.items()}
 
 
@@ -144,10 +144,10 @@ def test_new_row_is_found_in_limits_status_readme_and_expectations(checkout: Pat
     limits = files["/etc/systemd/system/lambda-counter.service.d/10-limits.conf"]
     assert limits.splitlines()[-2:] == ["CPUQuota=50%", "MemoryMax=256M"]
     assert "MemoryMax=5376M" in files["/etc/systemd/system/lambda-data.slice.d/10-limits.conf"]
-    assert "CPUQuota=1150%" in files["/etc/systemd/system/lambda.slice.d/10-limits.conf"]
+    assert "CPUQuota=1265%" in files["/etc/systemd/system/lambda.slice.d/10-limits.conf"]
     assert facts["components"]["lambda-counter"]["failure"] == "nobody counts"
     assert facts["slices"]["lambda-counter.service"] == "lambda-data.slice"
-    assert {"lambda-counter.service:50:268435456", "lambda.slice:1150:14227079168"} <= set(facts["limits"])
+    assert {"lambda-counter.service:50:268435456", "lambda.slice:1265:15166603264"} <= set(facts["limits"])
     readme = PROJECT.joinpath("README.md").read_text()
     assert "| lambda-counter | `lambda-counter.service` |" in component_tables.with_table(readme, checkout)
 

@@ -14,6 +14,8 @@ HANDLERS = yaml.safe_load(PROJECT.joinpath("roles/common/handlers/main.yml").rea
 def components_that_load(credential: str) -> set[str]:
     """Those that keep running, or have run for good until the next boot, with what they loaded at their start."""
     units = {unit.stem: unit.read_text() for unit in PROJECT.glob("systemd/*.service")}
+    for drop_in in PROJECT.glob("roles/*/files/*.service.d/*.conf"):
+        units[drop_in.parent.name.removesuffix(".service.d")] += drop_in.read_text()
     jobs = {name for name, text in units.items() if "Type=oneshot" in text and "RemainAfterExit=yes" not in text}
     return {name for name, text in units.items() if f"LoadCredential={credential}:" in text} - jobs
 

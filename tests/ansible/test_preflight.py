@@ -14,7 +14,7 @@ PLAYBOOK = """
   roles: [platform]
   tasks:
     - ansible.builtin.include_role: {name: "{{ item[0] }}", tasks_from: "{{ item[1] }}"}
-      loop: [[preflight, inventory], [kafka, preflight], [lambda_app, preflight], [pgadmin, preflight]]
+      loop: [[preflight, inventory], [kafka, preflight], [lambda_app, preflight], [pgadmin, preflight], [monitoring, preflight]]
 """
 
 
@@ -58,7 +58,7 @@ def test_preflight_takes_the_inventory_as_it_is(tmp_path: Path, variables: dict[
         (override("lambda-verify", memory_max="1G"), "The limits of lambda-verify are none and 1G"),
         (
             override("zookeeper", cpu_quota="10%"),
-            "component_overrides.zookeeper is {'cpu_quota': '10%'}: an inventory may set cpu_quota and memory_max",
+            "component_overrides.zookeeper is {'cpu_quota': '10%'}: an inventory may set cpu_quota, memory_max",
         ),
         (
             override("kafka", unit="other.service"),
@@ -66,15 +66,19 @@ def test_preflight_takes_the_inventory_as_it_is(tmp_path: Path, variables: dict[
         ),
         (
             {"pgadmin_port": 9092},
-            "kafka_port, kafka_controller_port, postgres_port and pgadmin_port are 9092, 9093, 5432, 9092",
+            "and each metrics_port of the components are 9092, 9093, 5432, 9092",
         ),
-        ({"pgadmin_port": 99999}, "they must be four different numbers from 1 to 65535"),
+        (override("lambda-node-exporter", metrics_port=9404), "9404, 9112, 9111, 9404"),
+        ({"pgadmin_port": 99999}, "they must be different numbers from 1 to 65535"),
         ({"pgadmin_login_email": "admin"}, "pgadmin_login_email is 'admin': it must be an e-mail address."),
         ({"kafka_heap_size": "2G"}, "kafka_heap_size (2G) and the 640M that Kafka needs beside it exceed MemoryMax"),
         (
             {"lambda_app_consume_workers": 13},
             "lambda_app_consume_workers is 13 on 1 hosts: it must be 1 or more, and together",
         ),
+        ({"monitoring_thresholds": {"disk_free": 0.2}}, "monitoring_thresholds has disk_free: an inventory may set"),
+        ({"monitoring_retention_size": "2G"}, "monitoring_retention_size is '2G': it must be a number and MB, GB or TB"),
+        ({"monitoring_mail_to": ["me@example.org"]}, "monitoring_mail_to needs monitoring_mail_from, and"),
         ({"transactions_retention_days": 0}, "transactions_retention_days is 0: it must be 1 or more days, or empty"),
         ({"transactions_retention_days": "ten"}, "transactions_retention_days is ten: it must be 1 or more days"),
     ],

@@ -35,7 +35,7 @@ def install(units: list[Path], root: Path) -> None:
     directory.mkdir(parents=True)
     for unit in units:
         shutil.copy(unit, directory)
-        for key in ("ExecStart", "ExecStartPost", "ExecStartPre", "ExecStopPost"):
+        for key in ("ExecReload", "ExecStart", "ExecStartPost", "ExecStartPre", "ExecStopPost"):
             for command in values(unit, key):
                 program = root / command.split()[0].lstrip("-+/")
                 program.parent.mkdir(parents=True, exist_ok=True)
