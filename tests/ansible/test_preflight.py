@@ -14,7 +14,12 @@ PLAYBOOK = """
   roles: [platform]
   tasks:
     - ansible.builtin.include_role: {name: "{{ item[0] }}", tasks_from: "{{ item[1] }}"}
-      loop: [[preflight, inventory], [kafka, preflight], [lambda_app, preflight], [pgadmin, preflight], [monitoring, preflight]]
+      loop:
+        - [preflight, inventory]
+        - [kafka, preflight]
+        - [lambda_app, preflight]
+        - [pgadmin, preflight]
+        - [monitoring, preflight]
 """
 
 
@@ -77,7 +82,10 @@ def test_preflight_takes_the_inventory_as_it_is(tmp_path: Path, variables: dict[
             "lambda_app_consume_workers is 13 on 1 hosts: it must be 1 or more, and together",
         ),
         ({"monitoring_thresholds": {"disk_free": 0.2}}, "monitoring_thresholds has disk_free: an inventory may set"),
-        ({"monitoring_retention_size": "2G"}, "monitoring_retention_size is '2G': it must be a number and MB, GB or TB"),
+        (
+            {"monitoring_retention_size": "2G"},
+            "monitoring_retention_size is '2G': it must be a number and MB, GB or TB",
+        ),
         ({"monitoring_mail_to": ["me@example.org"]}, "monitoring_mail_to needs monitoring_mail_from, and"),
         ({"transactions_retention_days": 0}, "transactions_retention_days is 0: it must be 1 or more days, or empty"),
         ({"transactions_retention_days": "ten"}, "transactions_retention_days is ten: it must be 1 or more days"),
