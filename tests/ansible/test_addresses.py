@@ -39,6 +39,7 @@ def addresses(tmp_path: Path, inventory: str, variables: dict[str, object]) -> l
             {},
             [
                 "pgAdmin http://localhost:8080 log in as admin@example.com with the password in .secrets/local/pgadmin-login",
+                "Page http://localhost:9090/user/ what runs, how late rows are, which alerts fire",
                 "PostgreSQL localhost:5432 database lambda, user lambda_reader, password in .secrets/local/postgres-reader",
                 "Kafka localhost:9092 topic transactions, SCRAM-SHA-512, passwords in .secrets/local/kafka-*",
             ],
@@ -57,6 +58,7 @@ def addresses(tmp_path: Path, inventory: str, variables: dict[str, object]) -> l
             },
             [
                 "pgAdmin http://localhost:8081 log in as me@example.org with the password in /srv/secrets/pgadmin-login",
+                "Page http://localhost:9090/user/ what runs, how late rows are, which alerts fire",
                 "PostgreSQL localhost:5433 database bank, user lambda_reader, password in /srv/secrets/postgres-reader",
                 "Kafka localhost:9094 topic payments, SCRAM-SHA-512, passwords in /srv/secrets/kafka-*",
             ],
@@ -64,9 +66,10 @@ def addresses(tmp_path: Path, inventory: str, variables: dict[str, object]) -> l
         # The throw-away host's ports are published under others.
         (
             "sandbox",
-            {"sandbox_published_ports": ["18080:8080", "15432:5432"]},
+            {"sandbox_published_ports": ["18080:8080", "15432:5432", "19090:9090"]},
             [
                 "pgAdmin http://localhost:18080 log in as admin@example.com with the password in .secrets/sandbox/pgadmin-login",
+                "Page http://localhost:19090/user/ what runs, how late rows are, which alerts fire",
                 "PostgreSQL localhost:15432 database lambda, user lambda_reader, password in .secrets/sandbox/postgres-reader",
                 "Kafka localhost:9092 topic transactions, SCRAM-SHA-512, passwords in .secrets/sandbox/kafka-*",
             ],
@@ -79,6 +82,7 @@ def addresses(tmp_path: Path, inventory: str, variables: dict[str, object]) -> l
                 "Kafka 192.0.2.11:9092 topic transactions, SCRAM-SHA-512, passwords in .secrets/cluster/kafka-*",
                 "pgAdmin http://192.0.2.12:8080 log in as admin@example.com with the password in .secrets/cluster/pgadmin-login",
                 "PostgreSQL 192.0.2.12:5432 database lambda, user lambda_reader, password in .secrets/cluster/postgres-reader",
+                "Page http://localhost:9090/user/ what runs, how late rows are, which alerts fire",
             ],
         ),
     ],

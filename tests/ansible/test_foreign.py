@@ -48,6 +48,25 @@ def test_unit_of_the_platform_is_known(unit: Path, tmp_path: Path) -> None:
             {"lib/systemd/system/kafka.service": "[Service]\nExecStart=/srv/kafka/bin/kafka-server-start.sh\n"},
             ["The unit /lib/systemd/system/kafka.service is not the platform's: stop it and remove or rename it."],
         ),
+        ("masked=prometheus.service", {}, []),
+        # A first run that stopped before the package came, and one that came to its end.
+        ("masked=prometheus.service", {"etc/systemd/system/prometheus.service": "-> /dev/null"}, []),
+        (
+            "masked=prometheus.service",
+            {"lib/systemd/system/prometheus.service": "", "etc/systemd/system/prometheus.service": "-> /dev/null"},
+            [],
+        ),
+        (
+            "masked=prometheus.service",
+            {"lib/systemd/system/prometheus.service": ""},
+            [
+                (
+                    "The unit /lib/systemd/system/prometheus.service is somebody else's, and the platform"
+                    " would mask it:"
+                    " remove its package, or mask it yourself."
+                ),
+            ],
+        ),
         ("tree=/opt/kafka:/opt/kafka/kafka-????????????", {"opt/kafka": None}, []),
         # A first run that stopped while it unpacked.
         ("tree=/opt/kafka:/opt/kafka/kafka-????????????", {"opt/kafka/kafka-0123456789ab/libs": None}, []),
