@@ -124,7 +124,8 @@ def test_healthy_platform_gives_no_reason():
             with_unit("lambda.target", active_state="inactive"),
             (
                 "lambda.target is inactive although kafka, lambda-producer, lambda-consumer, lambda-postgres,"
-                " lambda-pgadmin run: systemctl start lambda.target"
+                " lambda-pgadmin, lambda-node-exporter, lambda-metrics, lambda-postgres-exporter, lambda-prometheus,"
+                " lambda-alertmanager, lambda-alerts run: systemctl start lambda.target"
             ),
         ),
         (
