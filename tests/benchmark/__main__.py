@@ -9,7 +9,7 @@ from tests.benchmark.platform_under_test import running_platform
 
 # How cost grows with what is stored, asked for and sent.
 GROWTH = ("history", "partitions", "message_sizes", "planning", "memory")
-STREAM = ("drain", "disorder", "aggregates", "latency", "rest", "producer")
+STREAM = ("drain", "disorder", "aggregates", "watched", "latency", "rest", "producer")
 LAYERS = ("csv_load", "row_cost", "recompute", "serving")
 NAMES = (*STREAM, *LAYERS, *GROWTH)
 GROUPS = {"growth": GROWTH}
