@@ -56,17 +56,17 @@ def test_scrape_has_what_answers_and_says_what_does_not(database: Database, tmp_
         # There is no systemctl.
         "PATH": str(tmp_path),
     }
-    with Program(environment, "metrics", ["--address", address]) as program:
+    with Program(environment, "metrics", "--address", address) as program:
         wait_until(lambda: scrape(address), what="an answer")
         seen = scrape(address)
         assert program.terminate() == 0
+        assert "No metrics of systemd" in program.text
 
     sources = {key[1]: value for key, value in seen.items() if key[0] == declared.SOURCE_UP.name}
     assert sources == {"systemd": 0, "postgresql": 1, "inbox": 1}
     assert seen["lambda_inbox_not_taken_files",] == 1
     assert seen["lambda_batch_jobs", "pending"] == 0
     assert {key[0] for key in seen} <= {metric.name for metric in METRICS}
-    assert "No metrics of systemd" in program.text
 
 
 def test_without_an_address_it_prints_once(database: Database, tmp_path: Path) -> None:

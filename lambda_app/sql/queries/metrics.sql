@@ -6,7 +6,7 @@ SELECT status, count(*) AS count FROM lambda.batch_jobs GROUP BY status;
 -- The newest completed night, times in seconds since 1970.
 SELECT
     extract(epoch FROM finished_at)::float8 AS completed_at,
-    extract(epoch FROM (business_date + 1)::timestamp AT TIME ZONE lambda.time_zone())::float8 AS day_ended_at,
+    extract(epoch FROM (business_date + 1)::timestamp AT TIME ZONE (SELECT lambda.time_zone()))::float8 AS day_ended_at,
     rows_loaded,
     extract(epoch FROM finished_at - started_at)::float8 AS seconds
 FROM lambda.batch_jobs
@@ -25,7 +25,7 @@ FROM generate_series(1, 7) AS nights_ago
 LEFT JOIN LATERAL (
     SELECT status, rows_loaded, finished_at, started_at
     FROM lambda.batch_jobs
-    WHERE file IS NULL AND business_date = lambda.today() - nights_ago
+    WHERE file IS NULL AND business_date = (SELECT lambda.today()) - nights_ago
     ORDER BY id DESC
     LIMIT 1
 ) AS j ON true
