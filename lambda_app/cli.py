@@ -11,6 +11,7 @@ import sys
 import click
 
 from lambda_app import settings
+from lambda_app.core.events import Event
 from lambda_app.errors import LambdaError
 from lambda_app.host import logs
 from lambda_app.settings import Settings
@@ -101,9 +102,10 @@ def main() -> None:
     try:
         app(standalone_mode=True)
     except LambdaError as error:
-        logger.error("%s", error)  # noqa: TRY400 - one clear line, no traceback
+        fields = Event.PROGRAM_FAILED.fields(exit_status=error.exit_status)
+        logger.error("%s", error, extra=fields)  # noqa: TRY400 - one clear line, no traceback
         sys.exit(error.exit_status)
     except Exception:
         # The log makes control characters visible on a terminal, and keeps a traceback one entry in the journal.
-        logger.exception("Ended by an unexpected error")
+        logger.exception("Ended by an unexpected error", extra=Event.PROGRAM_CRASHED.fields())
         sys.exit(1)

@@ -19,6 +19,7 @@ from lambda_app.batch.directories import make_directory, move
 from lambda_app.core.batch.inbox_names import is_input
 from lambda_app.core.batch.job_files import CLAIMED, DONE, FAILED, INBOX, job_of, job_place
 from lambda_app.core.batch.schedule import JobStatus
+from lambda_app.core.events import Event
 from lambda_app.database.connection import Connection, transaction
 from lambda_app.host import logs
 from lambda_app.host.clock import Clock
@@ -80,15 +81,16 @@ class _Job:
     error: str | None
 
     def log(self, name: str, continues: str | None) -> None:
-        if self.is_new and continues:
-            text = f"{name} changed after it was registered: {self.job_id} loads what is new"
-        elif self.is_new:
-            text = f"{name} is {self.job_id}"
-        elif self.status == JobStatus.COMPLETED:
-            text = f"{name} was loaded before, by {self.job_id}: nothing to do"
+        if self.is_new:
+            text = "%s changed after it was registered: %s loads what is new" if continues else "%s is %s"
+            extra = Event.FILE_REGISTERED.fields(job_id=self.job_id, file=name)
+            logger.info(text, name, self.job_id, extra=extra)
+            return
+        if self.status == JobStatus.COMPLETED:
+            text = f"was loaded before, by {self.job_id}: nothing to do"
         else:
-            text = f"{name} is {self.job_id}, as {self.file}"
-        logger.info(text, extra={"job_id": self.job_id, "file": name})
+            text = f"is {self.job_id}, as {self.file}"
+        logger.info("%s %s", name, text, extra=Event.FILE_KNOWN.fields(job_id=self.job_id, file=name))
 
 
 def place(directory: Path, status: str, job_id: str, name: str) -> Path:
@@ -118,7 +120,8 @@ def put_away(directory: Path, status: str, job_id: str, name: str) -> None:
         if claimed.exists():
             move(claimed, place(directory, status, job_id, name))
     except OSError as error:
-        logger.error("%s stays where it is: %s", claimed, error)  # noqa: TRY400 - one clear line, no traceback
+        fields = Event.FILE_NOT_PUT_AWAY.fields(file=name)
+        logger.error("%s stays where it is: %s", claimed, error, extra=fields)  # noqa: TRY400 - no traceback
 
 
 def tidy(connection: Connection, directory: Path) -> None:
@@ -148,7 +151,8 @@ def _complete_files(inbox: Path, clock: Clock, quiet_seconds: float) -> Iterator
             break
         clock.sleep(max(0.1, waiting))
     for path in ages.keys() - quiet.keys():
-        logger.info("%s is still being written: left for the next run", path)
+        fields = Event.FILE_UNFINISHED.fields(file=path.name)
+        logger.info("%s is still being written: left for the next run", path, extra=fields)
 
 
 def _changed_files(connection: Connection, directory: Path, clock: Clock, quiet_seconds: float) -> Iterator[Path]:
@@ -169,7 +173,8 @@ def _changed_files(connection: Connection, directory: Path, clock: Clock, quiet_
                 if _age_seconds(path, clock) >= quiet_seconds and _has_changed(path, ended):
                     yield path
             except OSError as error:
-                logger.warning("Cannot tell whether %s has changed: %s", path, error)
+                fields = Event.FILE_NOT_COMPARED.fields(file=path.name)
+                logger.warning("Cannot tell whether %s has changed: %s", path, error, extra=fields)
 
 
 def _has_changed(path: Path, ended: _EndedFile) -> bool:
@@ -234,7 +239,7 @@ def _register(connection: Connection, **file: object) -> _Job:
 
 
 def _wait_for_disk(path: Path, error: OSError, registered: Registered) -> None:
-    logger.error("%s waits: %s", path, error)
+    logger.error("%s waits: %s", path, error, extra=Event.FILE_DELAYED.fields(file=path.name))
     registered.stuck.append(f"{path.name}: {error.strerror}")
 
 
@@ -274,7 +279,7 @@ def _tell(path: Path, job_id: str, reason: str) -> None:
         path.name,
         job_id,
         reason,
-        extra={"job_id": job_id, "file": path.name},
+        extra=Event.FILE_REFUSED.fields(job_id=job_id, file=path.name),
     )
 
 
@@ -284,7 +289,8 @@ def _moved(path: Path, target: Path) -> bool:
             return False
         move(path, target)
     except OSError as error:
-        logger.warning("%s cannot become %s: %s", path, target, error)
+        fields = Event.FILE_NOT_RENAMED.fields(file=path.name)
+        logger.warning("%s cannot become %s: %s", path, target, error, extra=fields)
         return False
     return True
 

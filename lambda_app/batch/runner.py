@@ -16,6 +16,7 @@ from lambda_app.batch.files import LoadedFile, load_file
 from lambda_app.batch.generated import write_generated_file
 from lambda_app.core.batch.job_files import GENERATED, places_before_claim
 from lambda_app.core.batch.schedule import MAX_ATTEMPTS, DueJob, JobStatus, status_after_failure
+from lambda_app.core.events import Event
 from lambda_app.database.connection import BATCH, Connection, DatabaseError, transaction
 from lambda_app.database.locks import Lock, hold
 from lambda_app.database.patience import is_outage, patiently
@@ -56,7 +57,9 @@ class BatchRun:
         """Gives the jobs that were given up."""
         with closing(connect_patiently(self._clock)) as connection:
             if not hold(connection, Lock.BATCH, settings.LOCK_WAIT_SECONDS, self._clock):
-                logger.warning("Another batch run is at work: nothing to do for this one")
+                logger.warning(
+                    "Another batch run is at work: nothing to do for this one", extra=Event.ALREADY_RUNNING.fields()
+                )
                 return []
             inbox.tidy(connection, self._directory)
             self._run_jobs(connection)
@@ -80,7 +83,12 @@ class BatchRun:
             if job is None:
                 return len(self._done) > count
             if not self._is_claimed(job):
-                logger.warning("%s waits: its file %s is yet to be claimed by the planner", job.job_id, job.file)
+                logger.warning(
+                    "%s waits: its file %s is yet to be claimed by the planner",
+                    job.job_id,
+                    job.file,
+                    extra=Event.JOB_UNCLAIMED.fields(job_id=job.job_id),
+                )
             elif job.status == JobStatus.RUNNING and job.id != self._interrupted and job.attempts >= MAX_ATTEMPTS:
                 self._end_attempt(connection, job, JobStatus.FAILED, f"killed in attempt {job.attempts}")
             else:
@@ -171,7 +179,8 @@ class BatchRun:
             self._put_away(job, status)
             if job.started_at:
                 self._first_starts.append(job.started_at)
-        logger.error("%s for %s is %s: %s", job.job_id, job.subject, status, error, extra={"job_id": job.job_id})
+        fields = Event.JOB_FAILED.fields(job_id=job.job_id, status=status)
+        logger.error("%s for %s is %s: %s", job.job_id, job.subject, status, error, extra=fields)
 
     def _put_away(self, job: DueJob, status: JobStatus) -> None:
         if job.file:
@@ -195,5 +204,5 @@ def _log_completion(job: DueJob, loaded: LoadedFile, seconds: float) -> None:
         loaded.loaded,
         loaded.duplicate,
         loaded.rejected,
-        extra={"job_id": job.job_id, "business_date": job.business_date, "rows_loaded": loaded.loaded},
+        extra=Event.JOB_COMPLETED.fields(job_id=job.job_id, business_date=job.business_date, rows_loaded=loaded.loaded),
     )

@@ -14,6 +14,7 @@ from lambda_app import settings
 from lambda_app.broker import reading
 from lambda_app.broker.client import CONSUMER, REQUEST_TIMEOUT_MS, open_client, translated_errors
 from lambda_app.broker.topic import partitions_of, topic_id_of
+from lambda_app.core.events import Event
 from lambda_app.core.stream.run import Run
 from lambda_app.settings import Settings
 
@@ -146,7 +147,7 @@ class Subscription:
             else:
                 self._consumer.commit_async(offsets)
         except (kafka_errors.KafkaError, AssertionError) as error:
-            logger.info("Kafka did not take the offsets for display: %s", error)
+            logger.info("Kafka did not take the offsets for display: %s", error, extra=Event.OFFSETS_NOT_SHOWN.fields())
 
     def close(self, is_leaving: bool = False) -> None:
         """Disconnects; `is_leaving`: the others take our partitions at once, not after the session timeout."""
@@ -157,7 +158,7 @@ class Subscription:
         try:
             self._consumer.close(autocommit=False, timeout_ms=2000)
         except (kafka_errors.KafkaError, OSError) as error:
-            logger.info("Left the group without a goodbye: %s", error)
+            logger.info("Left the group without a goodbye: %s", error, extra=Event.GROUP_NOT_LEFT.fields())
 
     def _tp(self, partition: int) -> TopicPartition:
         return TopicPartition(self._config.kafka_topic, partition)

@@ -13,6 +13,7 @@ from lambda_app.batch import planner
 from lambda_app.batch.connection import connect_patiently
 from lambda_app.batch.runner import BatchRun
 from lambda_app.core.batch.schedule import ListedJob
+from lambda_app.core.events import Event
 from lambda_app.host import terminal
 from lambda_app.host.clock import SystemClock
 from lambda_app.host.environment import batch_directory
@@ -78,9 +79,9 @@ def schedule(day: datetime | None, quiet_seconds: float, directory: Path) -> Non
             job_id = planner.schedule_date(connection, day.date())
             registered = [job_id] if job_id else []
     for job_id in registered:
-        logger.info("%s is pending", job_id, extra={"job_id": job_id})
+        logger.info("%s is pending", job_id, extra=Event.JOB_PENDING.fields(job_id=job_id))
     if not registered:
-        logger.info("No job is due")
+        logger.info("No job is due", extra=Event.NOTHING_DUE.fields())
 
 
 @batch.command()

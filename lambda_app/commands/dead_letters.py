@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import click
 
+from lambda_app.core.events import Event
 from lambda_app.core.operate.letter_text import readable
 from lambda_app.host import terminal
 from lambda_app.host.clock import SystemClock
@@ -177,7 +178,7 @@ def discard(filters: Filters, all_open: bool, yes: bool) -> None:
             raise click.UsageError(f"{selection.count:,} would be discarded, and nobody can be asked: give --yes.")
         click.confirm(f"Discard {selection.count:,} dead letters?", abort=True)
     count = mark_discarded(selection)
-    logger.info("Discarded %d dead letters", count, extra={"discarded": count})
+    logger.info("Discarded %d dead letters", count, extra=Event.LETTERS_DISCARDED.fields(discarded=count))
 
 
 def _say_list(
@@ -216,7 +217,7 @@ def _log_outcome(run: Retry, seconds: float) -> None:
         run.duplicate,
         remaining,
         ": " + ", ".join(reasons) if reasons else "",
-        extra={"stored": run.stored, "duplicate": run.duplicate, "remaining": remaining},
+        extra=Event.LETTERS_RETRIED.fields(stored=run.stored, duplicate=run.duplicate, remaining=remaining),
     )
 
 

@@ -8,6 +8,7 @@ import click
 
 from lambda_app import settings
 from lambda_app.commands.options import metrics_address_option
+from lambda_app.core.events import Event
 from lambda_app.core.stream.tally import producer_samples
 from lambda_app.errors import LambdaError
 from lambda_app.host import exposition, notify, terminal
@@ -50,7 +51,8 @@ def produce(config: Settings, rate: float, count: int | None, compression: str, 
     tally = producer.tally
     summary = f"sent {tally.sent}, acknowledged {tally.acknowledged}, failed {tally.failed}"
     if count is None:
-        logger.info("Stopped: %s, not acknowledged %d", summary, producer.unacknowledged)
+        fields = Event.PRODUCER_STOPPED.fields(sent=tally.sent, acknowledged=tally.acknowledged, lost=tally.failed)
+        logger.info("Stopped: %s, not acknowledged %d", summary, producer.unacknowledged, extra=fields)
     else:
         terminal.say(summary)
     if count is not None and tally.failed:

@@ -5,6 +5,7 @@ from dataclasses import asdict
 
 import click
 
+from lambda_app.core.events import Event
 from lambda_app.core.operate.checks import Check
 from lambda_app.host import terminal
 from lambda_app.host.clock import SystemClock
@@ -33,12 +34,12 @@ def verify(config: Settings, as_json: bool) -> None:
         terminal.say_json({"exact": not differences, "checks": [asdict(check) for check in checks]})
     else:
         _print(checks, differences)
-    fields = {"differences": len(differences)}
     if differences:
         first = differences[0].splitlines()[0]
+        fields = Event.AUDIT_DIFFERS.fields(differences=len(differences))
         logger.error("Differences found by the audit: %d, the first: %s", len(differences), first, extra=fields)
         raise click.exceptions.Exit(1)
-    logger.info("The audit found everything exact", extra=fields)
+    logger.info("The audit found everything exact", extra=Event.AUDIT_EXACT.fields(differences=0))
 
 
 def _print(checks: list[Check], differences: list[str]) -> None:

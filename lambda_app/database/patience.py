@@ -12,6 +12,7 @@ import psycopg2
 
 from lambda_app import settings
 from lambda_app.core.backoff import Backoff
+from lambda_app.core.events import Event
 from lambda_app.database.connection import Connection, is_away
 from lambda_app.errors import DatabaseUnavailable
 from lambda_app.host.clock import Clock
@@ -48,7 +49,7 @@ class Patience:
         delay = self._backoff.next_delay()
         if self._clock.monotonic() + delay > self._deadline:
             raise error
-        logger.warning("%s: %s", self._message, error)
+        logger.warning("%s: %s", self._message, error, extra=Event.PEER_AWAY.fields(peer="postgresql"))
         self._clock.sleep(delay)
 
     def reset(self) -> None:

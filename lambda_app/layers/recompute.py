@@ -13,6 +13,7 @@ from enum import Enum, auto
 from zoneinfo import ZoneInfo
 
 from lambda_app import settings
+from lambda_app.core.events import Event
 from lambda_app.core.transaction.days import day_bounds
 from lambda_app.database.connection import BATCH, Connection, connect, transaction, translated_errors
 from lambda_app.database.locks import Lock, day_key, release, take
@@ -117,7 +118,7 @@ def _recompute_days(
             day,
             result.seconds,
             count,
-            extra={"business_date": day, "transactions": count},
+            extra=Event.DAY_RECOMPUTED.fields(business_date=day, transactions=count),
         )
         yield result
 
@@ -165,7 +166,7 @@ def _no_writer(locks: Connection, day: date, clock: Clock) -> Iterator[None]:
     # load.
     while not take(locks, Lock.DAY, settings.RECOMPUTE_LOCK_SECONDS, day_key(day)):
         if is_first:
-            logger.info("Waiting for a load of %s to end", day)
+            logger.info("Waiting for a load of %s to end", day, extra=Event.LOAD_AWAITED.fields(business_date=day))
         is_first = False
         clock.sleep(settings.RECOMPUTE_PAUSE_SECONDS)
     try:

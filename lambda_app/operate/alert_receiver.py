@@ -7,6 +7,7 @@ import logging
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from lambda_app.core.events import Event
 from lambda_app.core.operate.alert_lines import alert_line, is_resolved, parse_notification
 from lambda_app.errors import InvalidConfiguration
 from lambda_app.host import logs
@@ -34,12 +35,17 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             alerts = parse_notification(self.rfile.read(int(length)))
         except ValueError as error:
-            logger.warning("A request is not a notification of Alertmanager: %s", error)
+            logger.warning(
+                "A request is not a notification of Alertmanager: %s", error, extra=Event.NOTIFICATION_REFUSED.fields()
+            )
             self._answer(HTTPStatus.BAD_REQUEST)
             return
         for alert in alerts:
             fields = {"alert": alert.labels.get("alertname", ""), "alert_status": alert.status}
-            logger.log(logging.INFO if is_resolved(alert) else logs.ALERT, "%s", alert_line(alert), extra=fields)
+            if is_resolved(alert):
+                logger.info("%s", alert_line(alert), extra=Event.ALERT_RESOLVED.fields(**fields))
+            else:
+                logger.log(logs.ALERT, "%s", alert_line(alert), extra=Event.ALERT_FIRING.fields(**fields))
         self._answer(HTTPStatus.OK)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name that http.server has

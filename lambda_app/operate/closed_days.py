@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from lambda_app import settings
+from lambda_app.core.events import Event
 from lambda_app.database.connection import Connection, LockTimeout
 from lambda_app.database.locks import Lock, day_key
 from lambda_app.database.queries import Name, Queries, union_all
@@ -75,13 +76,14 @@ def build_indexes(connection: Connection, days: Sequence[ClosedDay], clock: Cloc
                 " (SELECT * FROM pg_stat_activity ORDER BY xact_start)",
                 closed.day,
                 settings.INDEX_LOCK_SECONDS,
+                extra=Event.DAYS_NOT_INDEXED.fields(business_date=closed.day),
             )
             return
         logger.info(
             "%s indexed by transaction_id in %.1f s",
             closed.day,
             clock.monotonic() - started,
-            extra={"business_date": closed.day},
+            extra=Event.DAY_INDEXED.fields(business_date=closed.day),
         )
 
 
@@ -114,7 +116,13 @@ def count_repeated_ids(connection: Connection, days: Sequence[ClosedDay], clock:
 
 def _report_repeated_ids(day: date, first: date, repeated: _RepeatedIds, seconds: float) -> None:
     fields = {"business_date": day, "repeated_ids": repeated.count}
-    logger.info("%s closed: %d repeated transaction ids, counted in %.1f s", day, repeated.count, seconds, extra=fields)
+    logger.info(
+        "%s closed: %d repeated transaction ids, counted in %.1f s",
+        day,
+        repeated.count,
+        seconds,
+        extra=Event.DAY_CLOSED.fields(**fields),
+    )
     if repeated.count:
         logger.warning(
             "%s has %d transaction ids that occur with another time too, that day or up to %d days before."
@@ -126,7 +134,7 @@ def _report_repeated_ids(day: date, first: date, repeated: _RepeatedIds, seconds
             repeated.examples,
             first,
             day + timedelta(days=1),
-            extra=fields,
+            extra=Event.IDS_REPEATED.fields(**fields),
         )
 
 

@@ -9,6 +9,7 @@ from datetime import timedelta
 from functools import partial
 
 from lambda_app import settings
+from lambda_app.core.events import Event
 from lambda_app.database.connection import OWNER, Connection, connect, translated_errors
 from lambda_app.database.locks import Lock, hold
 from lambda_app.database.patience import is_outage, patiently
@@ -52,7 +53,9 @@ def _maintain_once(retention_days: int | None, clock: Clock) -> None:
 def _do_what_is_missing(connection: Connection, retention_days: int | None, clock: Clock) -> None:
     with translated_errors():
         if not hold(connection, Lock.MAINTENANCE, settings.LOCK_WAIT_SECONDS, clock):
-            logger.warning("Another maintenance is at work: nothing to do for this one")
+            logger.warning(
+                "Another maintenance is at work: nothing to do for this one", extra=Event.ALREADY_RUNNING.fields()
+            )
             return
         this_day = today(connection)
         ensure_day_tables(connection, (this_day, this_day + timedelta(days=1)))

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from lambda_app.core.batch.inbox_entries import left_waiting, not_taken
 from lambda_app.core.batch.job_files import INBOX
+from lambda_app.core.events import Event
 from lambda_app.core.metrics import declared
 from lambda_app.core.metrics.kinds import Sample
 from lambda_app.core.operate.components import Component
@@ -66,7 +67,7 @@ class Exporter:
         try:
             samples = list(look())
         except LambdaError as error:
-            logger.warning("No metrics of %s: %s", source, error)
+            logger.warning("No metrics of %s: %s", source, error, extra=Event.SOURCE_SILENT.fields(source=source))
             return [declared.SOURCE_UP.sample(0, source)]
         return [*samples, declared.SOURCE_UP.sample(1, source)]
 

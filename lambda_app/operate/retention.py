@@ -4,6 +4,7 @@ import logging
 from collections.abc import Sequence
 
 from lambda_app import settings
+from lambda_app.core.events import Event
 from lambda_app.database.connection import Connection, DependentObjects, LockTimeout
 from lambda_app.database.locks import Lock, day_key
 from lambda_app.database.queries import Queries
@@ -27,13 +28,14 @@ def drop_days(connection: Connection, days: Sequence[ClosedDay], clock: Clock) -
                     " in use without a break for %d s (SELECT * FROM pg_stat_activity ORDER BY xact_start)",
                     old.day,
                     settings.DROP_WAIT_SECONDS,
+                    extra=Event.DAYS_NOT_DROPPED.fields(business_date=old.day),
                 )
                 return
             clock.sleep(settings.DROP_PAUSE_SECONDS)
         logger.info(
             "%s is past retention: its transactions are dropped, its aggregates stay",
             old.day,
-            extra={"business_date": old.day},
+            extra=Event.DAY_DROPPED.fields(business_date=old.day),
         )
 
 

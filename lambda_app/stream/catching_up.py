@@ -4,6 +4,7 @@ import logging
 import threading
 
 from lambda_app import settings
+from lambda_app.core.events import Event
 from lambda_app.database.connection import STREAM
 from lambda_app.errors import LambdaError
 from lambda_app.host.clock import Clock
@@ -44,4 +45,4 @@ class CatchingUp:
             recompute_uncounted(self._clock, STREAM)
         except LambdaError as error:
             # No harm: the views count these rows themselves until the next catching up, or the night, recomputes them.
-            logger.warning("Aggregates are not worked out yet: %s", error)
+            logger.warning("Aggregates are not worked out yet: %s", error, extra=Event.CATCH_UP_FAILED.fields())

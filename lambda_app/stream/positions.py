@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from lambda_app.core.events import Event
 from lambda_app.core.stream.offsets import Advance, Resumption, StoredPosition, resume_position
 from lambda_app.database.connection import Connection
 from lambda_app.database.queries import Queries, array_literal
@@ -124,7 +125,7 @@ def _record(
             gap.from_offset,
             "?" if gap.to_offset is None else gap.to_offset,
             gap.reason,
-            extra={"topic": topic, "partition": partition, "offset": gap.from_offset},
+            extra=Event.GAP_FOUND.fields(topic=topic, partition=partition, offset=gap.from_offset),
         )
         _QUERIES.run(
             connection,

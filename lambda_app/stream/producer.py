@@ -15,6 +15,7 @@ from typing import NoReturn
 from lambda_app import settings
 from lambda_app.broker.sending import Outlet, Record
 from lambda_app.core.backoff import Backoff
+from lambda_app.core.events import Event
 from lambda_app.core.stream.rate import Pace
 from lambda_app.core.stream.tally import Tally
 from lambda_app.core.transaction.generator import TransactionGenerator, draw_pools, render_message
@@ -108,7 +109,7 @@ class Producer:
         return self._count is not None and self.tally.sent >= self._count
 
     def _wait(self, seconds: float, error: BrokerUnavailable) -> None:
-        logger.warning("Waiting for Kafka: %s", error)
+        logger.warning("Waiting for Kafka: %s", error, extra=Event.PEER_AWAY.fields(peer="kafka"))
         notify.status(f"waiting for Kafka: {error}")
         deadline = self._clock.monotonic() + seconds
         while self._clock.monotonic() < deadline and not self._is_over():
@@ -117,7 +118,11 @@ class Producer:
 
     def _serve(self, outlet: Outlet, backoff: Backoff) -> None:
         """Sends over one connection. Raises BrokerUnavailable when another one may do better."""
-        logger.info("Connected to Kafka at %s", self._config.kafka_bootstrap_servers)
+        logger.info(
+            "Connected to Kafka at %s",
+            self._config.kafka_bootstrap_servers,
+            extra=Event.PRODUCER_CONNECTED.fields(),
+        )
         notify.ready()
         self._silent_since = self._clock.monotonic()
         pace = Pace(self._rate, self._clock.monotonic()) if self._rate else None
@@ -181,7 +186,7 @@ class Producer:
         record, refusal = refused[0]
         if record == self._on_trial:
             self.tally.failed += 1
-            logger.error("A record is lost: %s: %.200s", refusal, record[1].decode())
+            logger.error("A record is lost: %s: %.200s", refusal, record[1].decode(), extra=Event.RECORD_LOST.fields())
         else:
             self._suspects.extend(each for each, _ in refused)
         raise BrokerUnavailable(f"{refusal}; {len(self._suspects)} records go again, one by one")

@@ -10,6 +10,7 @@ import os
 import signal
 import socket
 import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
@@ -18,6 +19,7 @@ from typing import cast
 
 from lambda_app import settings
 from lambda_app.core.backoff import Backoff
+from lambda_app.core.events import Event
 from lambda_app.core.metrics.kinds import Sample
 from lambda_app.core.stream.counts import Counts
 from lambda_app.core.stream.progress import Progress, consumer_samples
@@ -80,6 +82,7 @@ class Supervisor:
         self._is_ready = False
         self._said_at = self._clock.monotonic()
         self._stored_then = 0
+        self._dead_letters_then: Counter[str] = Counter()
         self._fed_at = 0.0
 
     def run(self) -> None:
@@ -155,19 +158,27 @@ class Supervisor:
         if not self._is_stopping:
             delay = slot.backoff.next_delay()
             slot.start_at = self._clock.monotonic() + delay
-            logger.error("Worker %s ended with status %s: starting it again in %.1f s", slot.number, status, delay)
+            logger.error(
+                "Worker %s ended with status %s: starting it again in %.1f s",
+                slot.number,
+                status,
+                delay,
+                extra=Event.WORKER_ENDED.fields(worker=slot.number, status=status),
+            )
 
     def _tell_systemd(self) -> None:
         now = self._clock.monotonic()
         if not self._is_ready and all(slot.progress.is_ready for slot in self._slots):
             self._is_ready = True
             notify.ready()
-            logger.info("Ready: %s workers in the group", len(self._slots))
+            count = len(self._slots)
+            logger.info("Ready: %s workers in the group", count, extra=Event.CONSUMER_READY.fields(workers=count))
         if now - self._said_at >= settings.STATUS_SECONDS:
             notify.status(self._status(now))
             if self._metrics_address:
                 self._note_samples()
             self._said_at, self._stored_then = now, self._stored()
+            self._tell_dead_letters()
         interval = notify.watchdog_seconds()
         if interval and now - self._fed_at >= interval / 4 and self._all_alive(now):
             self._fed_at = now
@@ -190,6 +201,18 @@ class Supervisor:
     def _stored(self) -> int:
         return self._ended.stored + sum(slot.progress.counts.stored for slot in self._slots)
 
+    def _tell_dead_letters(self) -> None:
+        """One line for all messages that became dead letters since the last one."""
+        now = sum((slot.progress.counts.dead_letters for slot in self._slots), self._ended.dead_letters)
+        new, self._dead_letters_then = now - self._dead_letters_then, now
+        if new:
+            logger.warning(
+                "Messages that became dead letters: %d (%s); lambda-app dead-letters list shows them",
+                new.total(),
+                ", ".join(f"{reason} {count}" for reason, count in new.most_common()),
+                extra=Event.DEAD_LETTERS_ADDED.fields(dead_letters=new.total()),
+            )
+
     def _drain(self) -> None:
         notify.stopping()
         self._is_stopping = True
@@ -209,7 +232,11 @@ class Supervisor:
                 try:
                     os.kill(slot.process.pid, number)
                 except ProcessLookupError:
-                    logger.debug("Worker %s was gone before the signal", slot.number)
+                    logger.debug(
+                        "Worker %s was gone before the signal",
+                        slot.number,
+                        extra=Event.WORKER_GONE.fields(worker=slot.number),
+                    )
 
 
 def _run_worker(config: Settings, name: str, pipe: Connection, parent: int) -> None:
@@ -235,8 +262,8 @@ def _give_errors_to(send: Callable[[object], None], run: Callable[[], None]) -> 
         # Trying again cannot help: the supervisor logs this error once and ends.
         send(error)
     except LambdaError as error:
-        logger.error("%s", error)  # noqa: TRY400 - one clear line
+        logger.error("%s", error, extra=Event.WORKER_FAILED.fields())  # noqa: TRY400 - one clear line
         sys.exit(error.exit_status)
     except Exception:
-        logger.exception("The worker failed")
+        logger.exception("The worker failed", extra=Event.WORKER_CRASHED.fields())
         sys.exit(1)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from lambda_app import settings
 from lambda_app.broker.subscription import Subscription
 from lambda_app.core.backoff import Backoff
+from lambda_app.core.events import Event
 from lambda_app.core.stream.chunk import Chunk
 from lambda_app.core.stream.holdings import Holdings
 from lambda_app.core.stream.progress import KAFKA, POSTGRESQL, Progress, partition_lags
@@ -94,7 +95,7 @@ class Worker:
             self._begin_again(str(error), KAFKA)
             self._close_subscription()
         except (PartitionLost, PositionVoid) as error:
-            logger.warning("%s: reading again from the stored offsets", error)
+            logger.warning("%s: reading again from the stored offsets", error, extra=Event.READING_AGAIN.fields())
             self._let_go()
 
     def _work(self) -> None:
@@ -179,7 +180,9 @@ class Worker:
             found = positions.take_over(connection, topic, topic_id, stored, bounds, self._holdings.refuted)
         log_starts = {partition: start for partition, (start, _) in bounds.items()}
         subscription.start(self._holdings.take_over(topic_id, found, stored, log_starts))
-        logger.info("Reading partitions %s", sorted(self._holdings.read), extra={"topic": topic})
+        logger.info(
+            "Reading partitions %s", sorted(self._holdings.read), extra=Event.PARTITIONS_TAKEN.fields(topic=topic)
+        )
 
     def _store(self, writer: Writer) -> None:
         """Hands the chunk to the writer, as soon as it is free."""
@@ -223,7 +226,7 @@ class Worker:
         delay = self._backoff.next_delay()
         self._retry_at = self._clock.monotonic() + delay
         if self._progress.waiting_for != reason:
-            logger.warning("Waiting: %s", reason)
+            logger.warning("Waiting: %s", reason, extra=Event.PEER_AWAY.fields(peer=peer))
         self._progress.waiting_for, self._progress.waiting_peer = reason, peer
         self._progress.counts.retries[peer] += 1
         self._let_go()
@@ -241,7 +244,7 @@ class Worker:
         try:
             self._await_result(writer)
         except (DatabaseUnavailable, PartitionLost) as error:
-            logger.info("A chunk was not stored: %s", error)
+            logger.info("A chunk was not stored: %s", error, extra=Event.CHUNK_DROPPED.fields())
 
     def _say(self, now: float) -> None:
         if now - self._reported_at < settings.STATUS_SECONDS:

@@ -69,6 +69,23 @@ def test_consumer_takes_a_chunk_of_nothing_but_bad_messages(
     assert (database.count("transactions"), database.count("dead_letters")) == (0, 1000)
 
 
+def test_burst_of_bad_messages_makes_a_line_a_second_and_counts_them_all(
+    database: Database, kafka: KafkaServer, topic: str, consumer: ConsumerProcess
+) -> None:
+    before, started = len(consumer.text.splitlines()), time.monotonic()
+
+    kafka.produce(topic, [b"rubbish"] * 10_000)
+    wait_for_offsets(database, 10_000)
+
+    def counts() -> list[int]:
+        return [int(count) for count in re.findall(r"became dead letters: (\d+) \(not_json", consumer.text)]
+
+    wait_until(lambda: sum(counts()) == 10_000, what="the log counting them all")
+    seconds = time.monotonic() - started
+    assert len(consumer.text.splitlines()) - before <= seconds + 1
+    assert database.count("dead_letters") == 10_000
+
+
 def test_consumer_recognises_a_message_that_was_sent_again(
     database: Database, kafka: KafkaServer, topic: str, consumer: ConsumerProcess
 ) -> None:

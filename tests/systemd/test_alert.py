@@ -27,10 +27,10 @@ NEVER_ACTIVE = was_active(60 * MINUTE) | {"InactiveExitTimestampMonotonic": str(
 
 
 def alerts(directory: Path, variables: dict[str, str], properties: dict[str, str], job: str = "") -> str:
-    """What is written to the journal, with the options of systemd-cat before it."""
+    """The fields that are written to the journal, a line each."""
     programs = {
         "systemctl": 'case $1 in list-jobs) cat "$0.job" ;; *) cat "$0.${2#--property=}" ;; esac',
-        "systemd-cat": 'echo "$@"',
+        "logger": '[ "$*" = --journald ] && cat',
     }
     for name, script in programs.items():
         directory.joinpath(name).write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
@@ -74,10 +74,16 @@ def alerts(directory: Path, variables: dict[str, str], properties: dict[str, str
     ],
 )
 def test_failure_is_told_with_result_outlook_and_next_command(variables, properties, told, tmp_path):
-    assert alerts(tmp_path, variables, properties) == (
-        f"--identifier=lambda-alert --priority=alert echo lambda-csv-batch.service failed {told}:"
-        " see journalctl -u lambda-csv-batch.service\n"
-    )
+    fields = dict(line.split("=", 1) for line in alerts(tmp_path, variables, properties).splitlines())
+
+    assert fields == {
+        "MESSAGE": f"lambda-csv-batch.service failed {told}: see journalctl -u lambda-csv-batch.service",
+        "PRIORITY": "1",
+        "SYSLOG_IDENTIFIER": "lambda-alert",
+        "LAMBDA_EVENT": "unit_failed",
+        "OBJECT_SYSTEMD_UNIT": "lambda-csv-batch.service",
+        "RESULT": variables["SERVICE_RESULT"],
+    }
 
 
 @pytest.mark.parametrize(

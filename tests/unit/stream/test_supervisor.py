@@ -5,10 +5,12 @@ import os
 import signal
 import socket
 import time
+from collections import Counter
 
 import pytest
 
 from lambda_app import settings
+from lambda_app.core.events import EVENT_FIELD, Event
 from lambda_app.core.stream.counts import Counts
 from lambda_app.core.stream.progress import PartitionLag, Progress
 from lambda_app.errors import AccessRefused
@@ -50,6 +52,35 @@ def test_status_says_what_is_waited_for(watched: Supervisor, clock: MovedClock) 
     watched._slots[1].progress.waiting_for = "PostgreSQL is away: refused"
 
     assert watched._status(clock.seconds + 1).endswith("; waiting: PostgreSQL is away: refused")
+
+
+def test_dead_letters_of_all_workers_are_one_line_a_second(
+    watched: Supervisor, clock: MovedClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(40):
+        clock.seconds += 0.25
+        for slot in watched._slots:
+            slot.progress.counts.dead_letters += Counter({"amount": 75, "not_json": 50})
+        watched._tell_systemd()
+
+    told = [record for record in caplog.records if getattr(record, EVENT_FIELD, None) is Event.DEAD_LETTERS_ADDED]
+    assert len(told) == 10
+    assert sum(vars(record)["dead_letters"] for record in told) == 10_000
+    assert "1000 (amount 600, not_json 400)" in told[1].getMessage()
+
+
+def test_dead_letters_of_a_worker_that_ended_are_told_once(
+    watched: Supervisor, clock: MovedClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    watched._slots[0].progress.counts.dead_letters += Counter({"amount": 3})
+    clock.seconds += 2
+    watched._tell_systemd()
+    watched._ended += watched._slots[0].progress.counts
+    watched._slots[0].progress = Progress()
+    clock.seconds += 2
+    watched._tell_systemd()
+
+    assert caplog.text.count("became dead letters") == 1
 
 
 def test_watchdog_is_fed_only_while_every_worker_speaks(
