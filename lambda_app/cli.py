@@ -13,7 +13,8 @@ import click
 from lambda_app import settings
 from lambda_app.core.events import Event
 from lambda_app.errors import LambdaError
-from lambda_app.host import logs
+from lambda_app.host import logs, textfiles
+from lambda_app.host.clock import SystemClock
 from lambda_app.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -96,16 +97,27 @@ def app(
 
 def main() -> None:
     """Runs the command; ends the process."""
+    clock = SystemClock()
+    started = clock.monotonic()
+    status = _exit_status()
+    textfiles.leave_run(status, started, clock)
+    sys.exit(status)
+
+
+def _exit_status() -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # The locale may lack characters of names that are printed.
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         app(standalone_mode=True)
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
     except LambdaError as error:
         fields = Event.PROGRAM_FAILED.fields(exit_status=error.exit_status)
         logger.error("%s", error, extra=fields)  # noqa: TRY400 - one clear line, no traceback
-        sys.exit(error.exit_status)
+        return error.exit_status
     except Exception:
         # The log makes control characters visible on a terminal, and keeps a traceback one entry in the journal.
         logger.exception("Ended by an unexpected error", extra=Event.PROGRAM_CRASHED.fields())
-        sys.exit(1)
+        return 1
+    return 0

@@ -17,13 +17,15 @@ from lambda_app.batch.generated import write_generated_file
 from lambda_app.core.batch.job_files import GENERATED, places_before_claim
 from lambda_app.core.batch.schedule import MAX_ATTEMPTS, DueJob, JobStatus, status_after_failure
 from lambda_app.core.events import Event
+from lambda_app.core.metrics import declared
 from lambda_app.database.connection import BATCH, Connection, DatabaseError, transaction
 from lambda_app.database.locks import Lock, hold
 from lambda_app.database.patience import is_outage, patiently
 from lambda_app.database.zone import time_zone
 from lambda_app.errors import InvalidFile, LambdaError, RetryableError
+from lambda_app.host import textfiles
 from lambda_app.host.clock import Clock
-from lambda_app.layers.recompute import dirty_days, recompute_days, recompute_uncounted
+from lambda_app.layers.recompute import RecomputedDay, dirty_days, recompute_days, recompute_uncounted
 from lambda_app.layers.store import BATCH_SHARD, Store
 
 logger = logging.getLogger(__name__)
@@ -44,6 +46,7 @@ class BatchRun:
         self._interrupted: int | None = None
         self._first_starts: list[datetime] = []
         self._to_retry: list[str] = []
+        self._recomputed: list[RecomputedDay] = []
 
     def run(self) -> None:
         """Raises RetryableError when a job is to be tried again later, LambdaError when one was given up."""
@@ -70,9 +73,14 @@ class BatchRun:
             return self._failed_jobs(connection)
 
     def _recompute(self, connection: Connection) -> None:
-        for _ in recompute_days(dirty_days(connection), self._clock):
-            pass
+        self._recomputed += recompute_days(dirty_days(connection), self._clock)
         recompute_uncounted(self._clock, BATCH)
+        samples = (
+            declared.RECOMPUTE_DAYS.sample(len(self._recomputed)),
+            declared.RECOMPUTE_SECONDS.sample(sum(each.seconds for each in self._recomputed)),
+            declared.RECOMPUTE_TIME.sample(self._clock.now().timestamp()),
+        )
+        textfiles.leave("recompute", samples)
 
     def _run_jobs(self, connection: Connection) -> bool:
         """Runs every pending job; whether there was one."""

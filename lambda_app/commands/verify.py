@@ -6,8 +6,9 @@ from dataclasses import asdict
 import click
 
 from lambda_app.core.events import Event
+from lambda_app.core.metrics import declared
 from lambda_app.core.operate.checks import Check
-from lambda_app.host import terminal
+from lambda_app.host import terminal, textfiles
 from lambda_app.host.clock import SystemClock
 from lambda_app.host.terminal import Column, Styled
 from lambda_app.operate import audit
@@ -28,8 +29,16 @@ def verify(config: Settings, as_json: bool) -> None:
     Prints "exact", or each difference. Exit status 0: exact; 1: there are differences; 75: PostgreSQL or Kafka is away,
     nothing was compared.
     """
-    checks = audit.verify(config, SystemClock())
+    clock = SystemClock()
+    started = clock.monotonic()
+    checks = audit.verify(config, clock)
     differences = [line for check in checks for line in check.differences]
+    samples = (
+        declared.VERIFY_DIFFERENCES.sample(len(differences)),
+        declared.VERIFY_TIME.sample(clock.now().timestamp()),
+        declared.VERIFY_SECONDS.sample(clock.monotonic() - started),
+    )
+    textfiles.leave("verify", samples)
     if as_json:
         terminal.say_json({"exact": not differences, "checks": [asdict(check) for check in checks]})
     else:

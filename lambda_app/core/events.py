@@ -47,6 +47,7 @@ class Event(Enum):
     PROGRAM_FAILED = _error("The program ends: its message is the reason.", "exit_status")
     PROGRAM_CRASHED = _error("The program ends by an error that nobody foresaw: its message has a traceback.")
     PEER_AWAY = _warning("Kafka or PostgreSQL is away, and waited for.", "peer", in_bursts=True)
+    TEXTFILE_FAILED = _warning("Metrics could not be left for the node exporter; the work is done.", "file")
 
     # lambda-consumer.
     CONSUMER_READY = _info("Each worker is connected and settled in the group.", "workers")

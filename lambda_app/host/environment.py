@@ -43,6 +43,17 @@ def batch_directory() -> Path:
     return Path(os.environ.get("STATE_DIRECTORY", "/var/lib/lambda/batch"))
 
 
+def metrics_directory() -> Path | None:
+    """Where a program leaves metrics for the node exporter, None when it shall not."""
+    directory = os.environ.get("LAMBDA_METRICS_DIRECTORY")
+    return Path(directory) if directory else None
+
+
+def component() -> str | None:
+    """Whose unit started this process, when it is one that runs and ends."""
+    return os.environ.get("LAMBDA_COMPONENT") or None
+
+
 def components_path() -> Path:
     """The table of components that Ansible has written."""
     return Path(os.environ.get("LAMBDA_COMPONENTS_FILE", "/etc/lambda/components.json"))

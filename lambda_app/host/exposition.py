@@ -3,10 +3,11 @@
 prometheus-client writes the format and speaks HTTP; what the values are is the caller's.
 """
 
+import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from prometheus_client import CollectorRegistry, generate_latest, metrics_core, start_http_server, write_to_textfile
+from prometheus_client import CollectorRegistry, generate_latest, metrics_core, start_http_server
 from prometheus_client.registry import Collector
 
 from lambda_app.core.metrics.kinds import Histogram, Metric, MetricType, Sample
@@ -31,8 +32,15 @@ def serve(address: str, collect: Callable[[], Iterable[Sample]]) -> None:
 
 
 def write(path: Path, samples: Iterable[Sample]) -> None:
-    """Replaces a file whose name ends in .prom; its readers see the old content or the new one."""
-    write_to_textfile(str(path), _registry(lambda: samples))
+    """Replaces a file whose name ends in .prom; its readers see the old content or the new one. Raises OSError."""
+    new = path.with_name(f"{path.name}.{os.getpid()}")
+    try:
+        new.write_bytes(generate_latest(_registry(lambda: samples)))
+        # The node exporter is another user, whatever the umask.
+        new.chmod(0o644)
+        new.replace(path)
+    finally:
+        new.unlink(missing_ok=True)
 
 
 def _registry(collect: Callable[[], Iterable[Sample]]) -> CollectorRegistry:

@@ -12,7 +12,8 @@ START = """\
 What the platform's own programs say of themselves, in Prometheus' text format. The table is made from
 `lambda_app/core/metrics/declared.py` by `python -m tests.docs.metric_table`. A counter begins at 0 with its program;
 labels hold a few known words or numbers, never an id. A histogram `NAME` is read as `NAME_bucket`, `NAME_sum` and
-`NAME_count`.
+`NAME_count`. Jobs leave theirs (`lambda_run_*`, `lambda_verify_*`, `lambda_recompute_*`) as files in
+`/var/lib/lambda/metrics` when they end, and the node exporter shows them.
 
 | metric | type | labels | what it says |
 |---|---|---|---|

@@ -103,6 +103,16 @@ def test_maintenance_follows_the_batch_whatever_became_of_it_and_shares_its_slic
         assert values(maintenance, key) == values(batch, key)
 
 
+@pytest.mark.parametrize("component", [name for name, row in TABLE.items() if row["kind"] == "job"])
+def test_job_may_leave_metrics_under_its_name(component: str) -> None:
+    unit = PROJECT / "systemd" / TABLE[component]["unit"]
+
+    # %N is the unit's name, by which the component is known to the other metrics.
+    assert f"{component}.service" == unit.name
+    assert "LAMBDA_COMPONENT=%N LAMBDA_METRICS_DIRECTORY=/var/lib/lambda/metrics" in values(unit, "Environment")
+    assert "-/var/lib/lambda/metrics" in values(unit, "ReadWritePaths")
+
+
 def test_each_description_says_what_its_unit_does() -> None:
     descriptions = {
         unit.name: values(unit, "Description")[0] for unit in UNITS if unit.suffix not in {".slice", ".target"}

@@ -4,6 +4,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -48,3 +49,27 @@ def test_unknown_command_is_refused() -> None:
 
     assert result.exit_code == 2
     assert "No such command" in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [
+        (["db", "status"], os.EX_CONFIG),
+        (["frobnicate"], 2),
+        (["--help"], 0),
+    ],
+)
+def test_unit_of_a_job_leaves_its_exit_status(
+    arguments: list[str], status: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["lambda-app", *arguments])
+    monkeypatch.setenv("PGSERVICEFILE", "/nowhere/pg_service.conf")
+    monkeypatch.setenv("LAMBDA_COMPONENT", "lambda-csv-batch")
+    monkeypatch.setenv("LAMBDA_METRICS_DIRECTORY", str(tmp_path))
+
+    with pytest.raises(SystemExit) as caught:
+        cli.main()
+
+    assert caught.value.code == status
+    left = (tmp_path / "run-lambda-csv-batch.prom").read_text(encoding="utf-8")
+    assert f'lambda_run_exit_status{{component="lambda-csv-batch"}} {status}.0\n' in left

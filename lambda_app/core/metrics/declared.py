@@ -133,11 +133,14 @@ FROZEN_AGE = _gauge(
 INBOX_WAITING = _gauge("lambda_inbox_waiting_files", "Files of the inbox that have waited for more than 10 minutes.")
 INBOX_NOT_TAKEN = _gauge("lambda_inbox_not_taken_files", "Files of the inbox that are not taken.")
 
-# Written by one-shots into the directory of the node exporter's textfiles.
+# Left by programs that run and end, for the node exporter.
+RUN_TIME = _gauge("lambda_run_timestamp_seconds", "When the last run of this unit ended, since 1970.", _LIMITED)
+RUN_SECONDS = _gauge("lambda_run_duration_seconds", "How long it took.", _LIMITED)
+RUN_EXIT_STATUS = _gauge("lambda_run_exit_status", "Its exit status, 0 is success; a kill leaves none.", _LIMITED)
 VERIFY_DIFFERENCES = _gauge("lambda_verify_differences", "Differences that the last audit found.")
 VERIFY_TIME = _gauge("lambda_verify_timestamp_seconds", "When the last audit ended, since 1970.")
 VERIFY_SECONDS = _gauge("lambda_verify_duration_seconds", "How long the last audit took.")
-RECOMPUTE_DAYS = _gauge("lambda_recompute_days", "Days that the last night counted again.")
+RECOMPUTE_DAYS = _gauge("lambda_recompute_days", "Closed days that the last run of the batch counted again.")
 RECOMPUTE_SECONDS = _gauge("lambda_recompute_duration_seconds", "How long that took.")
 RECOMPUTE_TIME = _gauge("lambda_recompute_timestamp_seconds", "When that ended, since 1970.")
 

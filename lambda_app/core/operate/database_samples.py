@@ -50,6 +50,8 @@ class Totals:
     dead_letters: int
     gaps: int
     unfrozen_transactions: int
+    # In seconds since 1970.
+    schema_created_at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,5 +93,6 @@ def database_samples(facts: DatabaseFacts) -> Iterator[Sample]:
     yield declared.DEAD_LETTERS_OPEN.sample(facts.totals.dead_letters)
     yield declared.GAPS.sample(facts.totals.gaps)
     yield declared.FROZEN_AGE.sample(facts.totals.unfrozen_transactions)
+    yield declared.SCHEMA_CREATED_TIME.sample(facts.totals.schema_created_at)
     if facts.newest_age_seconds is not None:
         yield declared.STORED_NEWEST_AGE.sample(facts.newest_age_seconds)

@@ -43,4 +43,5 @@ SELECT
     (SELECT count(DISTINCT minute) FROM lambda.uncounted_minutes) AS uncounted_minutes,
     (SELECT count(*) FROM lambda.dead_letters WHERE resolved_at IS NULL) AS dead_letters,
     (SELECT count(*) FROM lambda.stream_gaps) AS gaps,
-    (SELECT max(age(datfrozenxid))::bigint FROM pg_database) AS unfrozen_transactions;
+    (SELECT max(age(datfrozenxid))::bigint FROM pg_database) AS unfrozen_transactions,
+    (SELECT extract(epoch FROM min(applied_at_utc))::float8 FROM lambda_migrations._yoyo_migration) AS schema_created_at;

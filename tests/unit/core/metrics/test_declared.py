@@ -2,12 +2,15 @@
 
 import re
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
+from lambda_app.core.metrics import declared
 from lambda_app.core.metrics.declared import METRICS
 from lambda_app.core.metrics.kinds import Metric, MetricType
 
+PACKAGE = Path(__file__).parents[4] / "lambda_app"
 # Base units and things that are counted.
 _UNITS = r"(seconds|bytes|cores|records|messages|rows|files|days|minutes|workers)"
 
@@ -28,3 +31,13 @@ def test_metric_follows_the_conventions(metric: Metric) -> None:
         assert re.search(rf"_{_UNITS}(_total)?$", metric.name)
     if re.search(r"milli|micro|percent|_mb|_kb|_ms", metric.name):
         pytest.fail("not a base unit")
+
+
+def test_each_metric_is_sampled_somewhere() -> None:
+    sources = [path.read_text(encoding="utf-8") for path in PACKAGE.glob("**/*.py") if path.name != "declared.py"]
+    sampled = set(re.findall(r"declared\.([A-Z_]+)\b", "".join(sources)))
+
+    assert (
+        sorted(name for name, value in vars(declared).items() if isinstance(value, Metric) and name not in sampled)
+        == []
+    )

@@ -17,7 +17,7 @@ FACTS = DatabaseFacts(
     given_up_files=2,
     last_night=LastNight(1000.0, 900.0, 50, 12.5),
     nights=[Night(1, "completed", 50, 12.5), Night(2, "missing", 0, 0.0)],
-    totals=Totals(3.5, 100, 4, 5, 6, 7),
+    totals=Totals(3.5, 100, 4, 5, 6, 7, 800.0),
     dirty_days=8,
     newest_age_seconds=0.25,
 )
@@ -44,6 +44,7 @@ def test_last_night_and_totals_are_numbers() -> None:
     assert (found["batch_running_seconds",], found["speed_layer_rows",], found["uncounted_minutes",]) == (3.5, 100, 4)
     assert (found["dead_letters_open",], found["gaps_total",], found["postgres_unfrozen_transactions",]) == (5, 6, 7)
     assert (found["dirty_days",], found["newest_row_age_seconds",]) == (8, 0.25)
+    assert found["schema_created_timestamp_seconds",] == 800.0
 
 
 def test_each_night_has_one_status() -> None:
