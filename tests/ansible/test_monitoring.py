@@ -77,6 +77,7 @@ def test_each_host_of_a_cluster_is_asked_for_what_its_groups_have(tmp_path: Path
         "stream-1": "192.0.2.11:9100",
         "data-1": "192.0.2.12:9100",
         "app-1": "192.0.2.13:9100",
+        "app-2": "192.0.2.14:9100",
     }
     # Beside Prometheus, by loopback.
     assert found["lambda-alertmanager"] == {"app-1": "127.0.0.1:9095"}
