@@ -56,7 +56,7 @@ class BurstHandler(logging.Handler):
         for record, count in held_back:
             if count > 1:
                 record.msg, record.args = f"{record.getMessage()} (and {count - 1} more like it)", ()
-            record.lines = count
+                record.lines = count
             self._target.handle(record)
 
     def _start_timer(self, now: float) -> None:
