@@ -120,7 +120,7 @@ def test_inventory_changes_single_numbers_of_alerts(tmp_path: Path) -> None:
     found = json.loads(written(tmp_path, "local", variables)["thresholds"])
 
     defaults = yaml.safe_load(PROJECT.joinpath("monitoring/thresholds.yml").read_text())
-    changed = {"disk_free_ratio": 0.2, "runbook": "https://watch.example.org/user/runbook.md"}
+    changed = {"disk_free_ratio": 0.2, "runbook": "https://watch.example.org/user/runbook.html"}
     assert found == defaults | changed
 
 
