@@ -252,7 +252,11 @@ def _run_worker(config: Settings, name: str, pipe: Connection, parent: int) -> N
         # The supervisor died before prctl could make its death end this process.
         sys.exit(1)
     worker = Worker(config, name, SystemClock(), pipe.send, lambda: bool(stopped))
-    _give_errors_to(pipe.send, worker.run)
+    try:
+        _give_errors_to(pipe.send, worker.run)
+    finally:
+        # multiprocessing ends a process without this: lines that were held back would be lost.
+        logging.shutdown()
 
 
 def _give_errors_to(send: Callable[[object], None], run: Callable[[], None]) -> None:

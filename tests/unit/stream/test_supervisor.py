@@ -1,5 +1,6 @@
 """What the supervisor tells systemd, and when it stops feeding the watchdog."""
 
+import logging
 import multiprocessing
 import os
 import signal
@@ -15,6 +16,7 @@ from lambda_app.core.stream.counts import Counts
 from lambda_app.core.stream.progress import PartitionLag, Progress
 from lambda_app.errors import AccessRefused
 from lambda_app.host import notify
+from lambda_app.host.logs import BurstHandler
 from lambda_app.settings import Settings
 from lambda_app.stream import supervisor
 from lambda_app.stream.supervisor import Supervisor
@@ -140,6 +142,15 @@ class CrashingWorker(FailingWorker):
         os.kill(os.getpid(), signal.SIGKILL)
 
 
+class ChattyWorker(FailingWorker):
+    """In the place of one that ends in the middle of a burst."""
+
+    def run(self) -> None:
+        for number in range(5):
+            logging.getLogger("worker").warning("again %d", number, extra=Event.READING_AGAIN.fields())
+        super().run()
+
+
 class DeafWorker(FailingWorker):
     """In the place of one that does not heed SIGTERM."""
 
@@ -177,6 +188,22 @@ def test_worker_that_crashes_again_and_again_is_started_more_and_more_rarely(
     made._drain()
 
     assert 2 <= caplog.text.count("ended with status -9: starting it again") <= 6
+
+
+def test_worker_that_ends_says_what_was_held_back(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(supervisor, "Worker", ChattyWorker)
+    handler = BurstHandler(logging.StreamHandler())
+    logging.getLogger().addHandler(handler)
+
+    try:
+        with pytest.raises(AccessRefused):
+            Supervisor(Settings(), 1).run()
+    finally:
+        logging.getLogger().removeHandler(handler)
+
+    assert capfd.readouterr().err == "again 0\nagain 4 (and 3 more like it)\n"
 
 
 def test_worker_that_does_not_stop_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
