@@ -57,3 +57,8 @@ def component() -> str | None:
 def components_path() -> Path:
     """The table of components that Ansible has written."""
     return Path(os.environ.get("LAMBDA_COMPONENTS_FILE", "/etc/lambda/components.json"))
+
+
+def hosts_path() -> Path:
+    """The list of the platform's hosts that Ansible has written."""
+    return Path(os.environ.get("LAMBDA_HOSTS_FILE", "/etc/lambda/hosts.json"))

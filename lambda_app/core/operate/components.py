@@ -30,6 +30,10 @@ class Component(msgspec.Struct, frozen=True):
     # As systemd writes them; a unit without limits shares those of its slice.
     cpu_quota: str | None = None
     memory_max: str | None = None
+    # The hosts that have it, by their group in the inventory.
+    group: str = ""
+    # Where it shows metrics.
+    metrics_port: int | None = None
     name: str = ""
 
 
