@@ -1,16 +1,19 @@
-"""Metrics to Prometheus, in its text format: over HTTP, or as a file for the node exporter.
+"""Metrics to Prometheus, in its text format: over HTTP, or as a file for the node exporter; and the way back.
 
-prometheus-client writes the format and speaks HTTP; what the values are is the caller's.
+prometheus-client writes and reads the format and speaks HTTP; what the values are is the caller's.
 """
 
 import os
 from collections.abc import Callable, Iterable
+from math import isfinite
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, generate_latest, metrics_core, start_http_server
+from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
 from lambda_app.core.metrics.kinds import Histogram, Metric, MetricType, Sample
+from lambda_app.core.metrics.scraped import Scraped, ScrapedSample
 from lambda_app.errors import InvalidConfiguration
 
 
@@ -41,6 +44,13 @@ def write(path: Path, samples: Iterable[Sample]) -> None:
         new.replace(path)
     finally:
         new.unlink(missing_ok=True)
+
+
+def parse(body: bytes) -> Scraped:
+    """The numbers of an answer, without those that are none (NaN, infinite). Raises ValueError for any other text."""
+    families = text_string_to_metric_families(body.decode())
+    samples = (sample for family in families for sample in family.samples)
+    return Scraped.of(ScrapedSample(each.name, each.labels, each.value) for each in samples if isfinite(each.value))
 
 
 def _registry(collect: Callable[[], Iterable[Sample]]) -> CollectorRegistry:

@@ -80,6 +80,21 @@ def use_v2(files: Mapping[str, str]) -> CgroupUse:
     )
 
 
+def throttled_share(earlier: CgroupUse, later: CgroupUse) -> float | None:
+    """Of the periods between two looks in which the group had work, the share in which its quota held it back.
+
+    >>> throttled_share(CgroupUse(periods=10, throttled_periods=1), CgroupUse(periods=20, throttled_periods=6))
+    0.5
+    """
+    numbers = (earlier.periods, earlier.throttled_periods, later.periods, later.throttled_periods)
+    if earlier.periods is None or later.periods is None or None in numbers:
+        return None
+    # The numbers of a unit that was restarted in between begin at zero.
+    periods = later.periods - earlier.periods
+    throttled = (later.throttled_periods or 0) - (earlier.throttled_periods or 0)
+    return min(1.0, max(0, throttled) / periods) if periods > 0 else 0.0
+
+
 def _without_cache(memory_bytes: int | None, files: Mapping[str, str], prefix: str) -> int | None:
     """Shared memory, PostgreSQL's buffers say, is no cache: the kernel keeps it on other lists than these two."""
     stat = _pairs(files.get("memory.stat", ""))

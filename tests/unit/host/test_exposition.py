@@ -77,3 +77,22 @@ def test_file_is_replaced_whole(tmp_path: Path) -> None:
 
     assert path.read_text(encoding="utf-8") == TEXT
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_is_written_is_read_again():
+    seen = exposition.parse(exposition.text(SAMPLES).encode())
+
+    assert (seen.value("lambda_lag_records", partition="0"), seen.value("lambda_rows_total")) == (5.0, 7.0)
+    assert seen.value("lambda_age_seconds_bucket", le="1.0") == 1.0
+
+
+def test_numbers_that_are_none_are_left_out():
+    seen = exposition.parse(b"a NaN\nb +Inf\nc 1\n")
+
+    assert [sample.name for sample in seen.samples] == ["c"]
+
+
+@pytest.mark.parametrize("body", [b"<html>{{{", b"\xff 1"])
+def test_what_is_no_scrape_is_refused(body):
+    with pytest.raises(ValueError):
+        exposition.parse(body)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lambda_app.core.operate.cgroup import CgroupUse, use_v1, use_v2
+from lambda_app.core.operate.cgroup import CgroupUse, throttled_share, use_v1, use_v2
 from lambda_app.host.cgroups import ROOT, read_use
 
 V1 = {
@@ -72,3 +72,23 @@ def test_group_that_is_gone_says_nothing(tmp_path: Path) -> None:
 @pytest.mark.skipif(not ROOT.is_dir(), reason="no control groups here")
 def test_this_kernel_is_understood() -> None:
     assert (read_use("/").cpu_seconds or 0) > 0
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later", "share"),
+    [
+        ((10, 1), (20, 6), 0.5),
+        ((10, 1), (20, 1), 0.0),
+        # It had no work in between.
+        ((10, 1), (10, 1), 0.0),
+        # It was started again.
+        ((10, 8), (4, 2), 0.0),
+        ((10, 8), (12, 2), 0.0),
+        ((None, None), (20, 6), None),
+        ((10, None), (20, 6), None),
+    ],
+)
+def test_throttled_is_a_share_of_the_periods_between_two_looks(earlier, later, share):
+    uses = [CgroupUse(periods=periods, throttled_periods=throttled) for periods, throttled in (earlier, later)]
+
+    assert throttled_share(*uses) == share

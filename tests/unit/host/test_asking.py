@@ -1,0 +1,59 @@
+"""Many are asked at once, and who does not answer holds up nobody."""
+
+import time
+from threading import Event
+
+import pytest
+
+from lambda_app.errors import BrokerUnavailable
+from lambda_app.host.asking import Asked, NoAnswer, get
+from tests.support.http_server import answering, hanging
+from tests.support.processes import free_port
+
+
+def test_answers_and_errors_are_given_back_by_name():
+    def refuse() -> int:
+        raise BrokerUnavailable("away")
+
+    answers = Asked({"a": lambda: 1, "b": refuse}).answers(5)
+
+    assert answers["a"] == 1
+    assert isinstance(answers["b"], BrokerUnavailable)
+
+
+def test_who_takes_too_long_gave_no_answer():
+    over = Event()
+    start = time.monotonic()
+
+    answers = Asked({"slow": over.wait, "quick": lambda: True}).answers(0.2)
+    over.set()
+
+    assert answers["quick"] is True
+    assert isinstance(answers["slow"], NoAnswer)
+    assert time.monotonic() - start < 2
+
+
+def test_mistake_of_the_program_is_raised():
+    asked = Asked({"a": lambda: 1 // 0})
+
+    with pytest.raises(ZeroDivisionError):
+        asked.answers(5)
+
+
+def test_body_of_an_answer_is_read_past_the_proxy_of_the_environment(monkeypatch):
+    port = free_port()
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+
+    with answering("127.0.0.1", port, lambda path: f"you asked {path}"):
+        assert get(f"127.0.0.1:{port}", "/metrics", 5) == b"you asked /metrics"
+
+
+def test_what_went_wrong_is_said():
+    port = free_port()
+    endpoint = f"127.0.0.1:{port}"
+    with pytest.raises(NoAnswer, match=f"^{endpoint} does not answer: Connection refused$"):
+        get(endpoint, "/", 0.2)
+    with hanging("127.0.0.1", port), pytest.raises(NoAnswer, match=f"^{endpoint} does not answer within 0.2 s$"):
+        get(endpoint, "/", 0.2)
+    with answering("127.0.0.1", port, lambda _: None), pytest.raises(NoAnswer, match=f"^{endpoint} answers 404$"):
+        get(endpoint, "/", 5)
