@@ -13,9 +13,9 @@ from lambda_app.errors import AccessRefused
 from lambda_app.settings import Settings
 
 
-def log_ends(config: Settings) -> dict[int, int]:
+def log_ends(config: Settings, connect_ms: int = METADATA_TIMEOUT_MS) -> dict[int, int]:
     """The offset behind the last message of each partition, with the consumer's rights."""
-    with _onlooker(config) as consumer:
+    with _onlooker(config, connect_ms) as consumer:
         partitions = partitions_of(consumer, config)
         return {tp.partition: offset for tp, offset in consumer.end_offsets(partitions, 10_000).items()}
 
@@ -31,9 +31,9 @@ def topic_log(config: Settings) -> Log:
 
 
 @contextmanager
-def _onlooker(config: Settings) -> Iterator[Any]:
+def _onlooker(config: Settings, connect_ms: int = METADATA_TIMEOUT_MS) -> Iterator[Any]:
     """A client that belongs to no group."""
-    consumer = open_client(KafkaConsumer, config, CONSUMER, {"bootstrap_timeout_ms": METADATA_TIMEOUT_MS})
+    consumer = open_client(KafkaConsumer, config, CONSUMER, {"bootstrap_timeout_ms": connect_ms})
     try:
         with translated_errors(config):
             yield consumer

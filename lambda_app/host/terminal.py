@@ -1,4 +1,4 @@
-"""How commands print: lines and tables on stdout, progress on stderr, plainly where there is no terminal.
+"""How commands print: lines, tables and pages on stdout, progress on stderr, plainly where there is no terminal.
 
 Commands print by nothing else (ruff bans rich and click.echo in them), since names and reasons come from outside: all
 text is made visible here, before a table is laid out, and no markup in it is obeyed.
@@ -25,6 +25,9 @@ from lambda_app.core.visible import visible
 # Width of piped output, in characters. A narrower terminal gets tables with fewer columns.
 WIDE = 140
 
+# Of a page: where its lines go on after their label.
+LABEL_WIDTH = 10
+
 json_option = click.option("--json", "as_json", is_flag=True, help="For programs.")
 
 
@@ -46,6 +49,85 @@ class Column:
     wide: bool = False
     # On a narrow terminal a line after the table instead, which begins with the row's first cell.
     below: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of a page: after a label of LABEL_WIDTH characters, or without one."""
+
+    label: str | Styled
+    parts: tuple[str | Styled, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Rows of a page under headings, a space between the columns."""
+
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[str | Styled]]
+
+
+Page = Sequence[Line | Grid]
+
+
+def say_page(page: Page) -> None:
+    """Prints a page; a line, however long it is, stays one, so that a name in it can be copied."""
+    console = _console()
+    for part in page:
+        if isinstance(part, Line):
+            console.print(_whole(part), soft_wrap=True)
+        else:
+            console.print(_grid(part, console))
+
+
+def page_lines(page: Page, height: int) -> list[str]:
+    """The page as lines that a terminal does not wrap, at most so many; a long one goes on below its beginning."""
+    console = _console()
+    with console.capture() as capture:
+        for part in page:
+            console.print(_folded(part) if isinstance(part, Line) else _grid(part, console))
+    lines = capture.get().splitlines()
+    if len(lines) <= height:
+        return lines
+    return [*lines[: height - 1], f"({len(lines) - height + 1} more lines: a taller window shows them)"]
+
+
+def is_terminal() -> bool:
+    """Whether people look at what is printed, as it is printed."""
+    return sys.stdout.isatty()
+
+
+def is_narrow() -> bool:
+    """Whether columns that are wide are left out."""
+    return _console().width < WIDE
+
+
+def _whole(line: Line) -> Text:
+    label = _text(line.label)
+    if line.parts:
+        label.pad_right(max(0, LABEL_WIDTH - label.cell_len))
+    return Text.assemble(label, *map(_text, line.parts))
+
+
+def _folded(line: Line) -> Table | Text:
+    if not line.parts:
+        return _text(line.label)
+    table = Table.grid()
+    table.add_column(width=LABEL_WIDTH)
+    table.add_column(overflow="fold")
+    table.add_row(_text(line.label), Text.assemble(*map(_text, line.parts)))
+    return table
+
+
+def _grid(part: Grid, console: Console) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    is_narrow = console.width < WIDE
+    shown = [index for index, column in enumerate(part.columns) if not (is_narrow and column.wide)]
+    for column in (part.columns[index] for index in shown):
+        table.add_column(column.heading, justify="right" if column.right else "left", no_wrap=True, overflow="fold")
+    for row in part.rows:
+        table.add_row(*(_text(row[index]) for index in shown))
+    return table
 
 
 def say(*parts: str | Styled) -> None:

@@ -1,13 +1,15 @@
 """The units of this host, as systemd and their control groups show them."""
 
+import os
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from lambda_app.core.operate.components import Component
 from lambda_app.core.operate.units import PROPERTIES, UnitSample, parse_cpu_stat, parse_units
 from lambda_app.errors import LambdaError
+from lambda_app.host.cgroups import read_use
 
 SYSTEMCTL_TIMEOUT_SECONDS = 20
 
@@ -17,12 +19,26 @@ def show_units(table: Iterable[Component]) -> dict[str, UnitSample]:
     command = ["systemctl", "show", "--property", ",".join(PROPERTIES), *(row.unit for row in table)]
     try:
         result = subprocess.run(  # noqa: S603 - a fixed command
-            command, capture_output=True, text=True, timeout=SYSTEMCTL_TIMEOUT_SECONDS, check=True
+            command, capture_output=True, text=True, timeout=SYSTEMCTL_TIMEOUT_SECONDS, check=True, env=_environment()
         )
     except (OSError, subprocess.SubprocessError) as error:
         detail = error.stderr if isinstance(error, subprocess.CalledProcessError) else error
         raise LambdaError(f"systemd does not answer: {' '.join(str(detail).split())}") from error
     return {name: _with_cpu_time(sample) for name, sample in parse_units(result.stdout).items()}
+
+
+def _environment() -> dict[str, str]:
+    """That of this process, with times in UTC and in English."""
+    return {**os.environ, "TZ": "UTC", "LC_ALL": "C"}
+
+
+def with_use(samples: Mapping[str, UnitSample]) -> dict[str, UnitSample]:
+    """The same units with what their control groups say."""
+    groups = {name: sample.properties.get("ControlGroup") for name, sample in samples.items()}
+    return {
+        name: replace(sample, use=read_use(group)) if (group := groups[name]) else sample
+        for name, sample in samples.items()
+    }
 
 
 def _with_cpu_time(sample: UnitSample) -> UnitSample:

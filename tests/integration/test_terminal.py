@@ -110,7 +110,10 @@ def test_table_fits_the_terminal_and_stays_aligned(arguments, columns, environme
     [
         (
             ["status"],
-            "healthy reasons target components helpers stream last_job failed_jobs inbox",
+            (
+                "healthy reasons target components helpers stream last_job failed_jobs inbox partitions"
+                " silent_consumers dead_letters_open disks timers alerts why_no_alerts host other_hosts"
+            ),
         ),
         (["verify"], "exact checks"),
         (["batch", "list"], "jobs"),

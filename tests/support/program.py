@@ -56,6 +56,36 @@ def run_on_terminal(environment: Mapping[str, str], *arguments: str, columns: in
     return written.decode()
 
 
+def interrupt_on_terminal(
+    environment: Mapping[str, str], *arguments: str, after: str, times: int = 1, size: tuple[int, int] = (80, 24)
+) -> tuple[str, int]:
+    """Runs a subcommand on a terminal and presses Ctrl-C when it has written a text so often; gives all it writes
+    there, and its exit status."""
+    controller, terminal = pty.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
+    with subprocess.Popen(
+        [*COMMAND, *arguments],
+        env={**environment, "TERM": "xterm"},
+        cwd=REPOSITORY,
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0) and None,
+    ) as process:
+        os.close(terminal)
+        written, is_pressed = b"", False
+        # Linux ends what is read from a terminal with an error.
+        with contextlib.suppress(OSError):
+            while piece := os.read(controller, 65536):
+                written += piece
+                if not is_pressed and written.count(after.encode()) >= times:
+                    os.write(controller, b"\x03")
+                    is_pressed = True
+    os.close(controller)
+    return written.decode(), process.returncode
+
+
 class Program:
     """A subcommand that runs until the block ends."""
 

@@ -3,12 +3,18 @@
 A component that is not installed on this host is no reason: the platform may be spread over several hosts.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
 
 from lambda_app.core.batch.inbox_entries import InboxEntry, inbox_reasons
 from lambda_app.core.operate.components import Component, Kind, triggers
+from lambda_app.core.operate.disks import DiskFacts
+from lambda_app.core.operate.hosts import Hosts
+from lambda_app.core.operate.other_hosts import UP, OtherHost, other_host_reasons
+from lambda_app.core.operate.partitions import PartitionFacts
+from lambda_app.core.operate.prometheus_answers import AlertFacts
+from lambda_app.core.operate.timers import TimerFacts
 
 LAG_LIMIT_RECORDS = 50_000
 FRESHNESS_LIMIT_SECONDS = 60.0
@@ -29,6 +35,10 @@ class UnitFacts:
     # By systemd, since the last start by hand.
     restarts: int | None = None
     control_group: str = ""
+    # Of the periods of the last second in which it had work, the share in which CPUQuota held it back.
+    throttled_share: float | None = None
+    # Of a timer.
+    next_run_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +49,7 @@ class StreamFacts:
     rows_per_second: float
     newest_age_seconds: float | None  # age of the newest stored row; None: no row yet
     gaps: int  # how often records were lost before they were read
+    lag_seconds: float | None = None  # age of the oldest message that waits; None: a reader did not tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +78,27 @@ class PlatformFacts:
     errors: tuple[str, ...] = ()
     # Also empty on a host without an inbox.
     inbox: tuple[InboxEntry, ...] = ()
+    # None where the list of hosts was not deployed: then this one is all.
+    hosts: Hosts | None = None
+    # The other hosts by their name.
+    other_hosts: Mapping[str, OtherHost] = field(default_factory=dict)
+    partitions: tuple[PartitionFacts, ...] = ()
+    # Consumers whose metrics were not to be had, and why.
+    silent_consumers: Mapping[str, str] = field(default_factory=dict)
+    dead_letters_open: int | None = None
+    disks: tuple[DiskFacts, ...] = ()
+    # None: Prometheus was not asked or did not answer, and why_no_alerts says why.
+    alerts: tuple[AlertFacts, ...] | None = None
+    why_no_alerts: str = ""
+
+    @property
+    def timers(self) -> tuple[TimerFacts, ...]:
+        """The timers of this host."""
+        return tuple(
+            TimerFacts(row.unit, self.units[row.unit].next_run_at)
+            for row in self.table
+            if row.kind is Kind.TIMER and not is_absent(row, self.units)
+        )
 
 
 def reasons_for_concern(facts: PlatformFacts) -> list[str]:
@@ -75,8 +107,10 @@ def reasons_for_concern(facts: PlatformFacts) -> list[str]:
     reasons += _target_reasons(facts)
     for component in facts.table:
         reasons += _unit_reasons(component, facts)
+    for name, host in facts.other_hosts.items():
+        reasons += other_host_reasons(name, host, facts.table)
     if facts.stream is not None:
-        reasons += _stream_reasons(facts.stream, producing=_is_active(facts.units, "lambda-producer.service"))
+        reasons += _stream_reasons(facts.stream, producing=_is_producing(facts))
     reasons += [_job_reason(job) for job in facts.failed_jobs]
     return reasons + list(inbox_reasons(facts.inbox))
 
@@ -109,6 +143,12 @@ def is_as_expected(component: Component, unit: UnitFacts) -> bool:
 
 def _is_active(units: dict[str, UnitFacts], unit: str) -> bool:
     return unit in units and units[unit].active_state == "active"
+
+
+def _is_producing(facts: PlatformFacts) -> bool:
+    """Whether a producer runs, on whichever host."""
+    elsewhere = [host.units.get("lambda-producer") for host in facts.other_hosts.values()]
+    return _is_active(facts.units, "lambda-producer.service") or any(unit and unit.state == UP for unit in elsewhere)
 
 
 def _target_reasons(facts: PlatformFacts) -> Iterator[str]:

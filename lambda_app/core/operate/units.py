@@ -1,9 +1,11 @@
 """What `systemctl show` prints about units, as facts."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from lambda_app.core.operate.cgroup import CgroupUse, throttled_share
 from lambda_app.core.operate.health import UnitFacts
+from lambda_app.core.operate.timers import parse_shown_time
 
 PROPERTIES = (
     "Id",
@@ -17,6 +19,7 @@ PROPERTIES = (
     "CPUQuotaPerSecUSec",
     "ControlGroup",
     "NRestarts",
+    "NextElapseUSecRealtime",
 )
 # What systemd prints instead of a number that it does not know.
 _UNSET = {"", "[not set]", "infinity", str(2**64 - 1)}
@@ -30,6 +33,8 @@ class UnitSample:
     properties: dict[str, str]
     # CPU time since the unit started.
     cpu_seconds: float | None = None
+    # What its control group says, where somebody has read it.
+    use: CgroupUse = field(default_factory=CgroupUse)
 
 
 def parse_units(text: str) -> dict[str, UnitSample]:
@@ -64,6 +69,8 @@ def unit_facts(earlier: UnitSample | None, later: UnitSample, seconds: float) ->
         cpu_limit_share=_timespan_seconds(properties.get("CPUQuotaPerSecUSec", "")),
         restarts=_number(properties.get("NRestarts", "")),
         control_group=properties.get("ControlGroup", ""),
+        throttled_share=throttled_share(earlier.use, later.use) if earlier else None,
+        next_run_at=parse_shown_time(properties.get("NextElapseUSecRealtime", "")),
     )
 
 

@@ -31,3 +31,7 @@ WHERE status = 'failed' AND (
     )
 )
 ORDER BY business_date, id;
+
+-- dead_letters_open --
+-- Dead letters neither retried with success nor discarded.
+SELECT count(*) FROM lambda.dead_letters WHERE resolved_at IS NULL;

@@ -1,7 +1,11 @@
 """The output of `systemctl show` into facts, with all the ways in which systemd says that it does not know."""
 
+from dataclasses import replace
+from datetime import UTC, datetime
+
 import pytest
 
+from lambda_app.core.operate.cgroup import CgroupUse
 from lambda_app.core.operate.health import UnitFacts
 from lambda_app.core.operate.units import parse_cpu_stat, parse_units, unit_facts
 
@@ -84,3 +88,14 @@ def test_quota_is_read_in_each_spelling(span, share):
 def test_cpu_time_is_read_from_the_control_group_too():
     assert parse_cpu_stat("usage_usec 35036508\nuser_usec 27303993\n") == pytest.approx(35.036508)
     assert parse_cpu_stat("nr_periods 1\n") is None
+
+
+def test_throttling_and_the_next_run_are_read():
+    waiting = "SubState=waiting\n"
+    shown = SHOWN.replace(waiting, f"{waiting}NextElapseUSecRealtime=Mon 2026-11-30 00:00:00 UTC\n")
+    kafka, timer = (parse_units(shown)[unit] for unit in ("kafka.service", "lambda-cron-runner.timer"))
+    earlier = replace(kafka, use=CgroupUse(periods=10, throttled_periods=3))
+    later = replace(kafka, use=CgroupUse(periods=20, throttled_periods=8))
+
+    assert unit_facts(earlier, later, 1.0).throttled_share == 0.5
+    assert unit_facts(None, timer, 1.0).next_run_at == datetime(2026, 11, 30, tzinfo=UTC)
