@@ -59,7 +59,7 @@ def test_each_host_of_a_split_knows_itself_and_all_others(tmp_path: Path) -> Non
     assert len({json.dumps(list(hosts.hosts)) for hosts in lists.values()}) == 1
     first = lists["lambda-split-first"]
     assert first.hosts["lambda-split-first"].groups == ("producer", "consumer", "batch")
-    assert first.hosts["lambda-split-data"] == Host("lambda-split-data.example", ("postgres", "pgadmin"))
+    assert first.hosts["lambda-split-data"] == Host("lambda-split-data.example", ("postgres", "pgadmin", "monitoring"))
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "10.0.0.9"])
