@@ -15,7 +15,7 @@ ORDER BY business_date DESC, id DESC
 LIMIT 1;
 
 -- nights --
--- The last seven closed days with their job; the status is `missing` where there is none.
+-- The last seven closed days with their job, from the first that ever had one; the status is `missing` where there is none.
 SELECT
     nights_ago,
     coalesce(j.status, 'missing') AS status,
@@ -29,6 +29,7 @@ LEFT JOIN LATERAL (
     ORDER BY id DESC
     LIMIT 1
 ) AS j ON true
+WHERE (SELECT lambda.today()) - nights_ago >= (SELECT min(business_date) FROM lambda.batch_jobs WHERE file IS NULL)
 ORDER BY nights_ago;
 
 -- totals --
