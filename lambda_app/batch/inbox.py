@@ -7,17 +7,14 @@ Each entry of the inbox stands for itself: one that cannot be loaded becomes a f
 
 import errno
 import logging
-import math
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
 
+from lambda_app.batch.arrivals import changed_files, complete_files
 from lambda_app.batch.connection import QUERIES
 from lambda_app.batch.directories import make_directory, move
-from lambda_app.core.batch.inbox_names import is_input
-from lambda_app.core.batch.job_files import CLAIMED, DONE, FAILED, INBOX, job_of, job_place
+from lambda_app.core.batch.job_files import CLAIMED, INBOX, job_of, job_place
 from lambda_app.core.batch.schedule import JobStatus
 from lambda_app.core.events import Event
 from lambda_app.database.connection import Connection, transaction
@@ -29,9 +26,6 @@ logger = logging.getLogger(__name__)
 
 # File systems take names of 255 bytes, and the job's id is put before the name.
 _LONGEST_NAME_BYTES = 200
-# Files that ended within this many days are looked at for late changes. A slow writer comes back within minutes, and
-# the weekly audit looks at older files too.
-_LATE_DAYS = 8
 # Faults of the disk or of this process: the entry is not to blame, and is tried again.
 _OUTAGES = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE, errno.ENOMEM, errno.EMFILE, errno.ENFILE}
 
@@ -53,18 +47,6 @@ class _EndedJob:
     job_id: str
     status: str
     file: str
-
-
-@dataclass(frozen=True, slots=True)
-class _EndedFile:
-    """A file in done/ or failed/, as its job knew it."""
-
-    job_id: str
-    content_hash: bytes
-    file_bytes: int | None
-    # Seconds since 1970.
-    ended_at: float
-    continued_by: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +88,9 @@ def register_files(connection: Connection, directory: Path, clock: Clock, quiet_
     """
     make_directory(directory / INBOX)
     registered = Registered()
-    for path in _changed_files(connection, directory, clock, quiet_seconds):
+    for path in changed_files(connection, directory, clock, quiet_seconds):
         _take(connection, directory, path, registered, continues=job_of(path.name))
-    for path in _complete_files(directory / INBOX, clock, quiet_seconds):
+    for path in complete_files(directory / INBOX, clock, quiet_seconds):
         _take(connection, directory, path, registered)
     return registered
 
@@ -133,68 +115,6 @@ def tidy(connection: Connection, directory: Path) -> None:
         ended = QUERIES.rows(connection, "ended_jobs", _EndedJob, job_ids=list(claimed))
     for job in ended:
         put_away(directory, job.status, job.job_id, job.file)
-
-
-def _complete_files(inbox: Path, clock: Clock, quiet_seconds: float) -> Iterator[Path]:
-    """Entries that nobody has changed for a while, oldest first."""
-    deadline = clock.monotonic() + 3 * quiet_seconds
-    seen: set[str] = set()
-    while True:
-        names = {name for name in os.listdir(inbox) if is_input(name)} - seen
-        ages = {inbox / name: _age_seconds(inbox / name, clock) for name in names}
-        quiet = {path: age for path, age in ages.items() if age >= quiet_seconds}
-        for path in sorted(quiet, key=lambda path: (-quiet[path], path)):
-            seen.add(path.name)
-            yield path
-        waiting = quiet_seconds - min((ages[path] for path in ages.keys() - quiet.keys()), default=0.0)
-        if len(ages) == len(quiet) or clock.monotonic() + waiting > deadline:
-            break
-        clock.sleep(max(0.1, waiting))
-    for path in ages.keys() - quiet.keys():
-        fields = Event.FILE_UNFINISHED.fields(file=path.name)
-        logger.info("%s is still being written: left for the next run", path, extra=fields)
-
-
-def _changed_files(connection: Connection, directory: Path, clock: Clock, quiet_seconds: float) -> Iterator[Path]:
-    """Files in done/ and failed/ that somebody went on writing to: their jobs know another content."""
-    oldest = (clock.now() - timedelta(days=_LATE_DAYS)).timestamp()
-    found: dict[str, list[Path]] = {}
-    for place_name in (DONE, FAILED):
-        for entry in os.scandir(directory / place_name) if (directory / place_name).is_dir() else ():
-            if entry.is_file(follow_symlinks=False) and entry.stat(follow_symlinks=False).st_mtime > oldest:
-                found.setdefault(job_of(entry.name), []).append(Path(entry.path))
-    if not found:
-        return
-    with transaction(connection):
-        ended_files = QUERIES.rows(connection, "ended_files", _EndedFile, job_ids=list(found))
-    for ended in ended_files:
-        for path in found[ended.job_id]:
-            try:
-                if _age_seconds(path, clock) >= quiet_seconds and _has_changed(path, ended):
-                    yield path
-            except OSError as error:
-                fields = Event.FILE_NOT_COMPARED.fields(file=path.name)
-                logger.warning("Cannot tell whether %s has changed: %s", path, error, extra=fields)
-
-
-def _has_changed(path: Path, ended: _EndedFile) -> bool:
-    if ended.continued_by is not None:
-        # Its successor is registered already: the planner was killed before it moved the file.
-        return True
-    status = path.lstat()
-    is_touched = status.st_size != ended.file_bytes or status.st_mtime > ended.ended_at
-    return is_touched and hash_file(path)[0] != ended.content_hash
-
-
-def _age_seconds(path: Path, clock: Clock) -> float:
-    try:
-        status = path.lstat()
-    except FileNotFoundError:
-        return 0.0
-    # The newer of modification and change time, since cp -p and rsync -t set the former back. A time ahead of the clock
-    # says nothing, so such a file counts as complete.
-    age = clock.now().timestamp() - max(status.st_mtime, status.st_ctime)
-    return age if age >= 0 else math.inf
 
 
 def _take(

@@ -208,3 +208,17 @@ def test_entry_that_became_a_pipe_since_it_was_looked_at_is_no_file(directory, m
 
     with pytest.raises(OSError, match="it is a pipe, not a file"):
         hash_file(directory / "pipe.csv")
+
+
+@pytest.mark.parametrize("name", ["inbox", "done", "failed"])
+def test_directory_that_the_planner_may_not_read_is_named_in_one_line(environment, directory, name):
+    closed = directory / name
+    closed.mkdir(exist_ok=True)
+    os.chown(closed, STRANGER, STRANGER)
+    closed.chmod(0o700)
+
+    done = planner(environment)
+
+    assert done.returncode == os.EX_NOPERM
+    assert done.stderr.splitlines()[-1].endswith(f"{closed} cannot be read: it must belong to lambda-batch")
+    assert "Traceback" not in done.stderr
