@@ -71,8 +71,8 @@ class Event(Enum):
 
     # lambda-cron-runner.
     FILE_REGISTERED = _info("A file of the inbox is a job now, or an ended file has changed.", "job_id", "file")
-    FILE_KNOWN = _info("A file of the inbox has the content of an earlier job.", "job_id", "file", in_bursts=True)
-    FILE_REFUSED = _alert("An entry of the inbox cannot be loaded.", "job_id", "file", in_bursts=True)
+    FILE_KNOWN = _info("A file of the inbox has the content of an earlier job.", "job_id", "file")
+    FILE_REFUSED = _alert("An entry of the inbox cannot be loaded.", "job_id", "file")
     FILE_UNFINISHED = _info("A file of the inbox still changes: left to the next run.", "file", in_bursts=True)
     FILE_DELAYED = _error("A fault of the disk: the file is tried again.", "file", in_bursts=True)
     FILE_NOT_COMPARED = _warning("An ended file could not be compared with its job.", "file", in_bursts=True)
