@@ -1,5 +1,7 @@
 """Many are asked at once, and who does not answer holds up nobody."""
 
+import subprocess
+import sys
 import time
 from threading import Event
 
@@ -8,7 +10,7 @@ import pytest
 from lambda_app.errors import BrokerUnavailable
 from lambda_app.host.asking import Asked, NoAnswer, get
 from tests.support.http_server import answering, hanging
-from tests.support.processes import free_port
+from tests.support.processes import REPOSITORY, free_port
 
 
 def test_answers_and_errors_are_given_back_by_name():
@@ -40,12 +42,18 @@ def test_mistake_of_the_program_is_raised():
         asked.answers(5)
 
 
-def test_body_of_an_answer_is_read_past_the_proxy_of_the_environment(monkeypatch):
+def test_body_of_an_answer_is_read_past_the_proxy_of_the_environment():
     port = free_port()
-    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    # In a process of its own: the environment is read once.
+    code = f"from lambda_app.host.asking import get; print(get('127.0.0.1:{port}', '/metrics', 5).decode())"
+    environment = {"http_proxy": "http://127.0.0.1:1", "PYTHONPATH": str(REPOSITORY)}
 
     with answering("127.0.0.1", port, lambda path: f"you asked {path}"):
-        assert get(f"127.0.0.1:{port}", "/metrics", 5) == b"you asked /metrics"
+        result = subprocess.run(
+            [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
+        )
+
+    assert result.stdout == "you asked /metrics\n", result.stderr
 
 
 def test_what_went_wrong_is_said():
