@@ -34,9 +34,10 @@ COLUMNS = (
     *(Column(heading, right=True) for heading in ("CPU", "of", "throttled", "memory", "of", "restarts")),
 )
 PARTITION_COLUMNS = (
-    Column("partition"),
     Column("reader"),
-    *(Column(heading, right=True) for heading in ("records behind", "time behind")),
+    Column("lag", right=True),
+    Column("time", right=True),
+    Column("partitions"),
 )
 STATE_STYLES = {
     "active": "green",

@@ -199,8 +199,8 @@ def test_partitions_have_their_reader(environment, platform, database, kafka, to
     assert [each["lag_seconds"] for each in answer["partitions"]] == [0.0, 2.5, None, None]
     assert answer["stream"]["lag_seconds"] is None
     assert [line.split() for line in result.stdout.splitlines() if "nobody" in line] == [
-        ["2", "nobody", "3"],
-        ["3", "nobody", "3"],
+        ["nobody", "3", "2"],
+        ["nobody", "3", "3"],
     ]
 
 

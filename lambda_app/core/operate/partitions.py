@@ -21,11 +21,12 @@ class PartitionFacts:
 
 @dataclass(frozen=True, slots=True)
 class PartitionRow:
-    """Neighbouring partitions of one reader, of which none is behind; or one that is."""
+    """A partition that is behind, or all those of a reader that are not."""
 
-    first: int
-    last: int
-    facts: PartitionFacts
+    partitions: tuple[int, ...]
+    reader: str | None
+    lag_records: int | None
+    lag_seconds: float | None
 
 
 def partition_facts(
@@ -58,8 +59,9 @@ def _facts(
     records = read.lag_records if read else None
     if log_ends is not None and number in log_ends:
         records = max(0, log_ends[number] - next_offsets.get(number, 0))
-    # The reader looked a moment before Kafka did: what came in between has no age yet.
-    return PartitionFacts(number, read.reader if read else None, records, read.lag_seconds if read else None)
+    seconds = read.lag_seconds if read else None
+    # The reader told a moment ago: what waited then is stored by now.
+    return PartitionFacts(number, read.reader if read else None, records, 0.0 if seconds and records == 0 else seconds)
 
 
 def lag_seconds(partitions: Sequence[PartitionFacts]) -> float | None:
@@ -69,16 +71,28 @@ def lag_seconds(partitions: Sequence[PartitionFacts]) -> float | None:
 
 
 def partition_rows(partitions: Sequence[PartitionFacts]) -> list[PartitionRow]:
-    """The partitions as rows: neighbours of one reader that are not behind share a row."""
-    rows: list[PartitionRow] = []
-    for facts in partitions:
-        last = rows[-1] if rows else None
-        if last and last.last == facts.partition - 1 and _is_same(last.facts, facts):
-            rows[-1] = PartitionRow(last.first, facts.partition, facts)
-        else:
-            rows.append(PartitionRow(facts.partition, facts.partition, facts))
+    """Those that are behind, the furthest first, a row each; then a row for the others of each reader."""
+    behind = sorted((each for each in partitions if each.lag_records), key=lambda each: -(each.lag_records or 0))
+    rows = [PartitionRow((each.partition,), each.reader, each.lag_records, each.lag_seconds) for each in behind]
+    others: dict[tuple[str | None, int | None], list[PartitionFacts]] = {}
+    for each in partitions:
+        if not each.lag_records:
+            others.setdefault((each.reader, each.lag_records), []).append(each)
+    for (reader, records), facts in others.items():
+        rows.append(PartitionRow(tuple(each.partition for each in facts), reader, records, lag_seconds(facts)))
     return rows
 
 
-def _is_same(one: PartitionFacts, other: PartitionFacts) -> bool:
-    return (one.reader, one.lag_records) == (other.reader, other.lag_records) and not one.lag_records
+def ranges(numbers: Sequence[int]) -> str:
+    """Rising numbers in a few words.
+
+    >>> ranges([0, 1, 2, 5, 7, 8])
+    '0-2, 5, 7-8'
+    """
+    spans: list[tuple[int, int]] = []
+    for number in numbers:
+        if spans and spans[-1][1] == number - 1:
+            spans[-1] = (spans[-1][0], number)
+        else:
+            spans.append((number, number))
+    return ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in spans)

@@ -6,8 +6,11 @@ from datetime import datetime
 from lambda_app.core.operate.disks import DiskFacts
 from lambda_app.core.operate.health import JobFacts, StreamFacts, UnitFacts
 from lambda_app.core.operate.other_hosts import RemoteUnit
-from lambda_app.core.operate.partitions import PartitionRow
+from lambda_app.core.operate.partitions import PartitionRow, ranges
 from lambda_app.core.operate.timers import TimerFacts
+
+# Of the partitions of a row: what 80 columns leave beside a reader of 30 characters.
+LIST_WIDTH = 30
 
 
 def use_cells(unit: UnitFacts | RemoteUnit) -> list[str]:
@@ -69,14 +72,20 @@ def stream_text(stream: StreamFacts) -> str:
 
 
 def partition_cells(row: PartitionRow, are_all_known: bool) -> list[str]:
-    """Partition or partitions, reader, lag in records and in seconds."""
-    facts = row.facts
+    """Reader, lag in records and in time, the partitions."""
     return [
-        str(row.first) if row.first == row.last else f"{row.first}-{row.last}",
-        facts.reader or ("nobody" if are_all_known else "unknown"),
-        "" if facts.lag_records is None else f"{facts.lag_records:,}",
-        "" if facts.lag_seconds is None else age(facts.lag_seconds),
+        row.reader or ("nobody" if are_all_known else "unknown"),
+        "" if row.lag_records is None else f"{row.lag_records:,}",
+        "" if row.lag_seconds is None else age(row.lag_seconds),
+        _few(ranges(row.partitions), len(row.partitions)),
     ]
+
+
+def _few(text: str, count: int) -> str:
+    """The beginning of a list that is too long for its place."""
+    if len(text) <= LIST_WIDTH:
+        return text
+    return f"{text[: text.rindex(', ', 0, LIST_WIDTH)]}, ... ({count:,})"
 
 
 def letters_text(count: int) -> str:

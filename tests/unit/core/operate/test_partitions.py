@@ -10,6 +10,7 @@ from lambda_app.core.operate.partitions import (
     lag_seconds,
     partition_facts,
     partition_rows,
+    ranges,
 )
 
 
@@ -55,17 +56,31 @@ def test_oldest_of_what_waits_is_known_when_each_reader_told(seconds, expected):
     assert lag_seconds([PartitionFacts(n, "a-1", 1, each) for n, each in enumerate(seconds)]) == expected
 
 
-def test_neighbours_of_a_reader_share_a_row_unless_they_are_behind():
-    quiet = [PartitionFacts(n, "a-1", 0, 0.0) for n in (0, 1, 2)]
-    behind = PartitionFacts(3, "a-1", 7, 2.5)
-    other = PartitionFacts(4, "b-1", 0, 0.0)
-    unknown = PartitionFacts(5, "b-1", None, None)
-    apart = PartitionFacts(7, "b-1", None, None)
-
-    assert partition_rows([*quiet, behind, other, unknown, apart]) == [
-        PartitionRow(0, 2, quiet[2]),
-        PartitionRow(3, 3, behind),
-        PartitionRow(4, 4, other),
-        PartitionRow(5, 5, unknown),
-        PartitionRow(7, 7, apart),
+def test_what_is_behind_comes_first_and_the_rest_of_a_reader_shares_a_row():
+    facts = [
+        PartitionFacts(0, "a-1", 0, 0.0),
+        PartitionFacts(1, "b-1", 7, 2.5),
+        PartitionFacts(2, "a-1", 0, 0.0),
+        PartitionFacts(3, "a-1", 90, 1.0),
+        PartitionFacts(4, None, 0, None),
+        PartitionFacts(5, None, None, None),
     ]
+
+    assert partition_rows(facts) == [
+        PartitionRow((3,), "a-1", 90, 1.0),
+        PartitionRow((1,), "b-1", 7, 2.5),
+        PartitionRow((0, 2), "a-1", 0, 0.0),
+        PartitionRow((4,), None, 0, None),
+        PartitionRow((5,), None, None, None),
+    ]
+
+
+def test_what_waited_when_the_reader_told_and_is_stored_now_has_no_age():
+    facts = partition_facts({"a": consumer((0, 5, 7, 2.5), (1, 5, 7, 2.5))}, {0: 18, 1: 19}, {0: 18, 1: 18})
+
+    assert [each.lag_seconds for each in facts] == [0.0, 2.5]
+
+
+@pytest.mark.parametrize(("numbers", "text"), [([], ""), ([3], "3"), ([0, 1, 2, 5, 7, 8], "0-2, 5, 7-8")])
+def test_neighbours_are_a_range(numbers, text):
+    assert ranges(numbers) == text

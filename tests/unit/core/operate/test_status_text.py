@@ -6,7 +6,7 @@ import pytest
 
 from lambda_app.core.operate.disks import DiskFacts
 from lambda_app.core.operate.health import StreamFacts, UnitFacts
-from lambda_app.core.operate.partitions import PartitionFacts, PartitionRow
+from lambda_app.core.operate.partitions import PartitionRow
 from lambda_app.core.operate.status_text import (
     disk_text,
     letters_text,
@@ -132,9 +132,15 @@ def test_time_of_systemd_is_read(text, time):
 @pytest.mark.parametrize(
     ("row", "are_all_known", "cells"),
     [
-        (PartitionRow(0, 5, PartitionFacts(5, "a-1", 0, 0.0)), True, ["0-5", "a-1", "0", "0.0 s"]),
-        (PartitionRow(6, 6, PartitionFacts(6, None, 1234, None)), True, ["6", "nobody", "1,234", ""]),
-        (PartitionRow(6, 6, PartitionFacts(6, None, None, None)), False, ["6", "unknown", "", ""]),
+        (PartitionRow((0, 1, 2, 5), "a-1", 0, 0.0), True, ["a-1", "0", "0.0 s", "0-2, 5"]),
+        (PartitionRow((6,), None, 1234, None), True, ["nobody", "1,234", "", "6"]),
+        (PartitionRow((6,), None, None, None), False, ["unknown", "", "", "6"]),
+        # A hundred partitions of four readers.
+        (
+            PartitionRow(tuple(range(0, 100, 4)), "a-1", 0, 0.0),
+            True,
+            ["a-1", "0", "0.0 s", "0, 4, 8, 12, 16, 20, 24, 28, ... (25)"],
+        ),
     ],
 )
 def test_partition_without_a_reader_is_nobodys_only_when_all_consumers_told(row, are_all_known, cells):
