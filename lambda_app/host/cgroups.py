@@ -1,5 +1,6 @@
 """Reads the files of a control group, wherever this host's kernel has them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from lambda_app.core.operate.cgroup import V1_FILES, V2_FILES, CgroupUse, use_v1, use_v2
@@ -15,7 +16,11 @@ def read_use(control_group: str, root: Path = ROOT) -> CgroupUse:
     files: dict[str, str] = {}
     for controller, names in V1_FILES.items():
         files |= _contents(root / controller / path, names)
-    return use_v1(files)
+    use = use_v1(files)
+    if use.cpu_seconds is None:
+        # Where both versions are mounted, CPU time may be counted in the second one's hierarchy alone.
+        use = replace(use, cpu_seconds=use_v2(_contents(root / "unified" / path, ("cpu.stat",))).cpu_seconds)
+    return use
 
 
 def _contents(directory: Path, names: tuple[str, ...]) -> dict[str, str]:

@@ -4,10 +4,9 @@ import os
 import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from pathlib import Path
 
 from lambda_app.core.operate.components import Component
-from lambda_app.core.operate.units import PROPERTIES, UnitSample, parse_cpu_stat, parse_units
+from lambda_app.core.operate.units import PROPERTIES, UnitSample, parse_units
 from lambda_app.errors import LambdaError
 from lambda_app.host.cgroups import read_use
 
@@ -24,7 +23,7 @@ def show_units(table: Iterable[Component]) -> dict[str, UnitSample]:
     except (OSError, subprocess.SubprocessError) as error:
         detail = error.stderr if isinstance(error, subprocess.CalledProcessError) else error
         raise LambdaError(f"systemd does not answer: {' '.join(str(detail).split())}") from error
-    return {name: _with_cpu_time(sample) for name, sample in parse_units(result.stdout).items()}
+    return parse_units(result.stdout)
 
 
 def _environment() -> dict[str, str]:
@@ -34,19 +33,13 @@ def _environment() -> dict[str, str]:
 
 def with_use(samples: Mapping[str, UnitSample]) -> dict[str, UnitSample]:
     """The same units with what their control groups say."""
-    groups = {name: sample.properties.get("ControlGroup") for name, sample in samples.items()}
-    return {
-        name: replace(sample, use=read_use(group)) if (group := groups[name]) else sample
-        for name, sample in samples.items()
-    }
+    return {name: _with_use(sample) for name, sample in samples.items()}
 
 
-def _with_cpu_time(sample: UnitSample) -> UnitSample:
+def _with_use(sample: UnitSample) -> UnitSample:
     group = sample.properties.get("ControlGroup")
-    if sample.cpu_seconds is not None or not group:
+    if not group:
         return sample
-    try:
-        text = Path(f"/sys/fs/cgroup/unified{group}/cpu.stat").read_text(encoding="ascii")
-    except OSError:
-        return sample
-    return replace(sample, cpu_seconds=parse_cpu_stat(text))
+    use = read_use(group)
+    # systemd does not count CPU time where both versions of control groups are mounted.
+    return replace(sample, use=use, cpu_seconds=use.cpu_seconds if sample.cpu_seconds is None else sample.cpu_seconds)

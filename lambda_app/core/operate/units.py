@@ -49,12 +49,6 @@ def parse_units(text: str) -> dict[str, UnitSample]:
     return samples
 
 
-def parse_cpu_stat(text: str) -> float | None:
-    """CPU seconds in a control group's cpu.stat: systemd does not read it where both cgroup versions are in use."""
-    match = re.search(r"^usage_usec (\d+)$", text, re.MULTILINE)
-    return int(match[1]) / 1e6 if match else None
-
-
 def unit_facts(earlier: UnitSample | None, later: UnitSample, seconds: float) -> UnitFacts:
     """A unit's facts from two samples; `seconds` is the time between them."""
     properties = later.properties

@@ -51,6 +51,13 @@ def test_version_2_lies_in_one_place(tmp_path: Path) -> None:
     assert read_use("/lambda.slice/kafka.service", group_of(tmp_path, V2)) == USE
 
 
+def test_cpu_time_is_found_where_both_versions_are_mounted(tmp_path: Path) -> None:
+    files = {name: text for name, text in V1.items() if not name.startswith("cpuacct/")}
+
+    assert read_use("/lambda.slice/kafka.service", group_of(tmp_path, files)).cpu_seconds is None
+    assert read_use("/lambda.slice/kafka.service", group_of(tmp_path, {"unified/cpu.stat": V2["cpu.stat"]})) == USE
+
+
 def test_what_has_no_limit_says_so_in_three_ways() -> None:
     v1 = use_v1({"cpu.cfs_quota_us": "-1", "cpu.cfs_period_us": "100000", "memory.limit_in_bytes": str(2**63 - 4096)})
     v2 = use_v2({"cpu.max": "max 100000\n", "memory.max": "max\n", "pids.max": "max\n"})

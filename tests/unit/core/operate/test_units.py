@@ -7,7 +7,7 @@ import pytest
 
 from lambda_app.core.operate.cgroup import CgroupUse
 from lambda_app.core.operate.health import UnitFacts
-from lambda_app.core.operate.units import parse_cpu_stat, parse_units, unit_facts
+from lambda_app.core.operate.units import parse_units, unit_facts
 
 SHOWN = """\
 Id=kafka.service
@@ -83,11 +83,6 @@ def test_quota_is_read_in_each_spelling(span, share):
     sample = parse_units(SHOWN.replace("=4s", f"={span}"))["kafka.service"]
 
     assert unit_facts(None, sample, seconds=1.0).cpu_limit_share == pytest.approx(share)
-
-
-def test_cpu_time_is_read_from_the_control_group_too():
-    assert parse_cpu_stat("usage_usec 35036508\nuser_usec 27303993\n") == pytest.approx(35.036508)
-    assert parse_cpu_stat("nr_periods 1\n") is None
 
 
 def test_throttling_and_the_next_run_are_read():
