@@ -24,7 +24,8 @@ def metrics(address: str | None, database: bool) -> None:
     """Serve the metrics of this host's units, of PostgreSQL and of the inbox."""
     exporter = Exporter(read_components(components_path()), SystemClock(), database)
     if address is None:
-        terminal.say(exposition.text(exporter.samples()).rstrip())
+        for line in exposition.text(exporter.samples()).splitlines():
+            terminal.say(line)
         return
     # The thread that answers scrapes leaves them to this one.
     signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)

@@ -78,5 +78,5 @@ def test_without_an_address_it_prints_once(database: Database, tmp_path: Path) -
 
     result = run_program(environment, "metrics", "--no-database")
 
-    assert "# TYPE lambda_metrics_timestamp_seconds gauge" in result.stdout
+    assert "# TYPE lambda_metrics_timestamp_seconds gauge" in result.stdout.splitlines()
     assert "lambda_batch" not in result.stdout
