@@ -23,6 +23,8 @@ from lambda_app.host.clock import Clock
 # For one answer over HTTP.
 ASK_SECONDS = 2.0
 SAMPLE_SECONDS = 1.0
+# A consumer's counters move once a second, so less would often show none or twice as many.
+CONSUMER_SECONDS = 2.0
 OUT_OF_REACH = "its metrics are on its loopback alone (metrics_address)"
 
 
@@ -31,7 +33,8 @@ class ConsumerFacts:
     """What a consumer says of itself."""
 
     scraped: Scraped
-    rows_per_second: float
+    # None: it was not asked twice.
+    rows_per_second: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,8 @@ class MetricsQuestions:
     hosts: Hosts
     table: tuple[Component, ...]
     clock: Clock
+    # Whether PostgreSQL is not asked for the rate of the stream: then the consumers are, and it takes a second longer.
+    wants_rates: bool
     _others: Asked[OtherHost] = field(init=False)
     _disks: Asked[tuple[DiskFacts, ...]] = field(init=False)
     _consumers: Asked[ConsumerFacts] = field(init=False)
@@ -137,7 +142,9 @@ class MetricsQuestions:
 
     def _consumer(self, endpoint: str) -> ConsumerFacts:
         earlier, start = _scrape(endpoint), self.clock.monotonic()
-        self.clock.sleep(SAMPLE_SECONDS)
+        if not self.wants_rates:
+            return ConsumerFacts(earlier, None)
+        self.clock.sleep(CONSUMER_SECONDS)
         later, seconds = _scrape(endpoint), self.clock.monotonic() - start
         rows = [scraped.value(declared.CONSUMER_ROWS.name) or 0.0 for scraped in (earlier, later)]
         # A consumer that was started in between counts from zero.

@@ -99,14 +99,14 @@ def read_hosts(path: Path) -> Hosts | None:
 def gather_facts(
     config: Settings, clock: Clock, table: tuple[Component, ...], hosts: Hosts | None = None
 ) -> PlatformFacts:
-    """Takes a little more than a second, and ANSWER_SECONDS when something does not answer.
+    """Takes a second or two, and ANSWER_SECONDS when something does not answer.
 
     Where the host has no password of the reader, the host of the batch is asked for what PostgreSQL knows.
     """
     until = clock.monotonic() + ANSWER_SECONDS
     known_hosts = hosts or Hosts(socket.gethostname(), {})
     is_reader = not lacks_credential("pgpass-reader")
-    metrics_questions = MetricsQuestions(known_hosts, table, clock)
+    metrics_questions = MetricsQuestions(known_hosts, table, clock, wants_rates=not is_reader)
     units_asked = Asked({"systemd does not answer": partial(_units, table, clock)})
     ends_asked = Asked({"Kafka is away": partial(log_ends, config, KAFKA_CONNECT_MS)} if is_reader else {})
     database_asked = Asked({"PostgreSQL is away": partial(_database, config, clock, ends_asked)} if is_reader else {})
@@ -201,7 +201,7 @@ def _stream_by_metrics(metrics: MetricsFacts, partitions: tuple[PartitionFacts, 
     told = [each.lag_records for each in partitions if each.lag_records is not None]
     return StreamFacts(
         lag_records=None if metrics.silent_consumers or not told else sum(told),
-        rows_per_second=sum(each.rows_per_second for each in metrics.consumers.values()),
+        rows_per_second=sum(each.rows_per_second or 0.0 for each in metrics.consumers.values()),
         newest_age_seconds=batch.newest_age_seconds,
         gaps=batch.gaps,
         lag_seconds=None if metrics.silent_consumers else lag_seconds(partitions),

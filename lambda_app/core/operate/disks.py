@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from lambda_app.core.metrics.scraped import Scraped
 
 _IN_MEMORY = {"tmpfs", "ramfs"}
+# Where containers have single files mounted, of file systems that are somebody else's.
+_CONFIGURATION = "/etc/"
 # Prometheus answers with the seconds until each file system is full at the pace of six hours, -1 for one that does not
 # fill up. Without an hour of history there is no answer: the installation alone would look like a pace.
 SECONDS_UNTIL_FULL = (
@@ -30,13 +32,14 @@ class DiskFacts:
 
 
 def remote_disks(host: str, scraped: Scraped) -> tuple[DiskFacts, ...]:
-    """From its node exporter: each device once, by its shortest mount point; none that is in memory or read-only."""
+    """From its node exporter: each device once, by its shortest mount point; none in memory or read-only."""
     by_device: dict[str, DiskFacts] = {}
     for sample in scraped.named("node_filesystem_avail_bytes"):
         labels = {key: sample.labels.get(key, "") for key in ("device", "mountpoint", "fstype")}
         size = scraped.value("node_filesystem_size_bytes", **labels)
         read_only = scraped.value("node_filesystem_readonly", **labels)
-        if labels["fstype"] in _IN_MEMORY or read_only == 1 or not size:
+        is_foreign = labels["fstype"] in _IN_MEMORY or labels["mountpoint"].startswith(_CONFIGURATION)
+        if is_foreign or read_only == 1 or not size:
             continue
         disk = DiskFacts(host, labels["mountpoint"], int(size), int(sample.value))
         known = by_device.get(labels["device"])

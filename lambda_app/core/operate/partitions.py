@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from lambda_app.core.metrics import declared
 from lambda_app.core.metrics.scraped import Scraped
 
+# A smaller value would show partitions that a steady stream moves all the time.
+BEHIND_SECONDS = 1.0
+
 
 @dataclass(frozen=True, slots=True)
 class PartitionFacts:
@@ -72,15 +75,23 @@ def lag_seconds(partitions: Sequence[PartitionFacts]) -> float | None:
 
 def partition_rows(partitions: Sequence[PartitionFacts]) -> list[PartitionRow]:
     """Those that are behind, the furthest first, a row each; then a row for the others of each reader."""
-    behind = sorted((each for each in partitions if each.lag_records), key=lambda each: -(each.lag_records or 0))
-    rows = [PartitionRow((each.partition,), each.reader, each.lag_records, each.lag_seconds) for each in behind]
-    others: dict[tuple[str | None, int | None], list[PartitionFacts]] = {}
+    behind = sorted(filter(_is_behind, partitions), key=lambda each: -(each.lag_records or 0))
+    others: dict[tuple[str | None, bool], list[PartitionFacts]] = {}
     for each in partitions:
-        if not each.lag_records:
-            others.setdefault((each.reader, each.lag_records), []).append(each)
-    for (reader, records), facts in others.items():
-        rows.append(PartitionRow(tuple(each.partition for each in facts), reader, records, lag_seconds(facts)))
-    return rows
+        if not _is_behind(each):
+            others.setdefault((each.reader, each.lag_records is None), []).append(each)
+    return [_row([each]) for each in behind] + [_row(facts) for facts in others.values()]
+
+
+def _is_behind(facts: PartitionFacts) -> bool:
+    """A chunk that is on its way for less than a second is none."""
+    return bool(facts.lag_records) and (facts.lag_seconds is None or facts.lag_seconds >= BEHIND_SECONDS)
+
+
+def _row(facts: Sequence[PartitionFacts]) -> PartitionRow:
+    records = [each.lag_records for each in facts if each.lag_records is not None]
+    numbers = tuple(each.partition for each in facts)
+    return PartitionRow(numbers, facts[0].reader, sum(records) if records else None, lag_seconds(facts))
 
 
 def ranges(numbers: Sequence[int]) -> str:

@@ -11,13 +11,15 @@ from lambda_app.host import exposition
 
 SCRAPE = b"""\
 node_filesystem_avail_bytes{device="/dev/sda1",fstype="ext4",mountpoint="/"} 40
-node_filesystem_avail_bytes{device="/dev/sda1",fstype="ext4",mountpoint="/etc/hosts"} 40
+node_filesystem_avail_bytes{device="/dev/sda1",fstype="ext4",mountpoint="/srv"} 40
+node_filesystem_avail_bytes{device="/dev/vda",fstype="ext4",mountpoint="/etc/hosts"} 40
 node_filesystem_avail_bytes{device="/dev/sdb1",fstype="xfs",mountpoint="/var/lib/kafka"} 7
 node_filesystem_avail_bytes{device="/dev/sr0",fstype="iso9660",mountpoint="/cdrom"} 0
 node_filesystem_avail_bytes{device="/dev/sdc1",fstype="ext4",mountpoint="/empty"} 0
 node_filesystem_avail_bytes{device="tmpfs",fstype="tmpfs",mountpoint="/run"} 5
 node_filesystem_size_bytes{device="/dev/sda1",fstype="ext4",mountpoint="/"} 100
-node_filesystem_size_bytes{device="/dev/sda1",fstype="ext4",mountpoint="/etc/hosts"} 100
+node_filesystem_size_bytes{device="/dev/sda1",fstype="ext4",mountpoint="/srv"} 100
+node_filesystem_size_bytes{device="/dev/vda",fstype="ext4",mountpoint="/etc/hosts"} 100
 node_filesystem_size_bytes{device="/dev/sdb1",fstype="xfs",mountpoint="/var/lib/kafka"} 70
 node_filesystem_size_bytes{device="/dev/sr0",fstype="iso9660",mountpoint="/cdrom"} 9
 node_filesystem_size_bytes{device="/dev/sdc1",fstype="ext4",mountpoint="/empty"} 0

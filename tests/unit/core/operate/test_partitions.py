@@ -60,7 +60,8 @@ def test_what_is_behind_comes_first_and_the_rest_of_a_reader_shares_a_row():
     facts = [
         PartitionFacts(0, "a-1", 0, 0.0),
         PartitionFacts(1, "b-1", 7, 2.5),
-        PartitionFacts(2, "a-1", 0, 0.0),
+        # A chunk on its way.
+        PartitionFacts(2, "a-1", 4, 0.3),
         PartitionFacts(3, "a-1", 90, 1.0),
         PartitionFacts(4, None, 0, None),
         PartitionFacts(5, None, None, None),
@@ -69,7 +70,7 @@ def test_what_is_behind_comes_first_and_the_rest_of_a_reader_shares_a_row():
     assert partition_rows(facts) == [
         PartitionRow((3,), "a-1", 90, 1.0),
         PartitionRow((1,), "b-1", 7, 2.5),
-        PartitionRow((0, 2), "a-1", 0, 0.0),
+        PartitionRow((0, 2), "a-1", 4, 0.3),
         PartitionRow((4,), None, 0, None),
         PartitionRow((5,), None, None, None),
     ]
