@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -13,7 +14,9 @@ from lambda_app.operate.status import gather_facts
 from lambda_app.settings import Settings
 from tests.support import components
 from tests.support.fixtures import Database
+from tests.support.http_server import hanging
 from tests.support.kafka_server import KafkaServer
+from tests.support.processes import free_port
 from tests.support.program import run_program
 from tests.support.systemctl import RESTING, Systemctl
 
@@ -221,6 +224,25 @@ def test_servers_that_do_not_answer_are_named(environment, tmp_path):
     reasons = json.loads(result.stdout)["reasons"]
     assert "Kafka is away" in reasons[0]
     assert "PostgreSQL is away" in reasons[1]
+
+
+def test_servers_that_hang_are_named_within_5_seconds(environment, tmp_path):
+    port = free_port()
+    service_file = tmp_path / "pg_service.conf"
+    service_file.write_text(f"[lambda-reader]\nhost=127.0.0.1\nport={port}\ndbname=lambda\n", encoding="utf-8")
+    nowhere = {"PGSERVICEFILE": str(service_file), "LAMBDA_KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{port}"}
+
+    with hanging("127.0.0.1", port):
+        start = time.monotonic()
+        result = run_program({**environment, **nowhere}, "status", "--json")
+        seconds = time.monotonic() - start
+
+    assert (result.returncode, result.stderr) == (1, "")
+    assert [reason.split(":")[0] for reason in json.loads(result.stdout)["reasons"]] == [
+        "Kafka is away",
+        "PostgreSQL is away",
+    ]
+    assert seconds < 5
 
 
 def test_host_without_the_readers_password_shows_its_units_alone(environment, systemctl, tmp_path):
