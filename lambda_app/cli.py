@@ -25,6 +25,7 @@ COMMANDS = {
     "consume": "Store the topic's messages in PostgreSQL.",
     "dead-letters": "Show, retry or discard messages and lines that were not valid.",
     "db": "Migrate and maintain the database.",
+    "doctor": "Say what is wrong on this host, why, and what to do.",
     "metrics": "Serve what Prometheus asks of this host.",
     "produce": "Send generated transactions to the topic.",
     "recompute": "Count the aggregates of days again.",

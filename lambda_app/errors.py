@@ -41,6 +41,10 @@ class AccessRefused(LambdaError):
     exit_status = _EX_NOPERM
 
 
+class TopicMissing(AccessRefused):
+    """Kafka has no such topic, or does not show it to this user."""
+
+
 class InvalidConfiguration(LambdaError):
     """The configuration makes no sense."""
 

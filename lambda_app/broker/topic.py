@@ -9,7 +9,7 @@ from kafka import KafkaConsumer, TopicPartition
 
 from lambda_app.broker.client import CONSUMER, METADATA_TIMEOUT_MS, REQUEST_TIMEOUT_MS, open_client, translated_errors
 from lambda_app.core.stream.offsets import Log
-from lambda_app.errors import AccessRefused
+from lambda_app.errors import TopicMissing
 from lambda_app.settings import Settings
 
 
@@ -18,6 +18,12 @@ def log_ends(config: Settings, connect_ms: int = METADATA_TIMEOUT_MS) -> dict[in
     with _onlooker(config, connect_ms) as consumer:
         partitions = partitions_of(consumer, config)
         return {tp.partition: offset for tp, offset in consumer.end_offsets(partitions, 10_000).items()}
+
+
+def partition_count(config: Settings, user: str) -> int:
+    """How many partitions the topic has, as this user sees it."""
+    with _onlooker(config, user) as client:
+        return len(partitions_of(client, config))
 
 
 def topic_log(config: Settings) -> Log:
@@ -31,9 +37,9 @@ def topic_log(config: Settings) -> Log:
 
 
 @contextmanager
-def _onlooker(config: Settings, connect_ms: int = METADATA_TIMEOUT_MS) -> Iterator[Any]:
+def _onlooker(config: Settings, user: str = CONSUMER, connect_ms: int = METADATA_TIMEOUT_MS) -> Iterator[Any]:
     """A client that belongs to no group."""
-    consumer = open_client(KafkaConsumer, config, CONSUMER, {"bootstrap_timeout_ms": connect_ms})
+    consumer = open_client(KafkaConsumer, config, user, {"bootstrap_timeout_ms": connect_ms})
     try:
         with translated_errors(config):
             yield consumer
@@ -48,9 +54,9 @@ def topic_id_of(consumer: KafkaConsumer, config: Settings) -> UUID | None:
 
 
 def partitions_of(consumer: KafkaConsumer, config: Settings) -> list[TopicPartition]:
-    """The topic's partitions. Raises AccessRefused when the client is shown none."""
+    """The topic's partitions. Raises TopicMissing when the client is shown none."""
     topic = config.kafka_topic
     partitions = consumer.partitions_for_topic(topic)
     if not partitions:
-        raise AccessRefused(f"Kafka has no topic {topic}, or does not show it to this user")
+        raise TopicMissing(f"Kafka has no topic {topic}, or does not show it to this user")
     return [TopicPartition(topic, partition) for partition in sorted(partitions)]

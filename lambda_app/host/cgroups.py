@@ -23,6 +23,15 @@ def read_use(control_group: str, root: Path = ROOT) -> CgroupUse:
     return use
 
 
+def processes(control_group: str, root: Path = ROOT) -> list[int]:
+    """The processes of a group; none when it is gone."""
+    for hierarchy in (root, root / "unified", root / "systemd"):
+        numbers = _contents(hierarchy / control_group.lstrip("/"), ("cgroup.procs",)).get("cgroup.procs", "").split()
+        if numbers:
+            return [int(number) for number in numbers]
+    return []
+
+
 def _contents(directory: Path, names: tuple[str, ...]) -> dict[str, str]:
     contents = {}
     for name in names:

@@ -5,20 +5,29 @@ recorded in its own transaction, so that a kill leaves it wholly done or not at 
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from importlib import resources
 from urllib.parse import urlencode
 
 import yoyo
 from yoyo.backends import DatabaseBackend
 
-from lambda_app.database.connection import OWNER, Connection, StatementRefused, connect, translated_errors
+from lambda_app.database.connection import (
+    OWNER,
+    Connection,
+    StatementRefused,
+    connect,
+    transaction,
+    translated_errors,
+)
 from lambda_app.database.locks import Lock, take
+from lambda_app.database.queries import Queries
 from lambda_app.errors import LambdaError
 from lambda_app.host.environment import passfile_path
 
 # The schema of yoyo's own tables, apart from those that people look at.
 BOOKKEEPING_SCHEMA = "lambda_migrations"
+_QUERIES = Queries("doctor")
 _FOLDER = resources.files("lambda_app").joinpath("sql/migrations")
 
 
@@ -36,6 +45,16 @@ def list_migrations() -> list[tuple[str, bool]]:
     with _migrations() as (backend, migrations), translated_errors():
         missing = {migration.id for migration in backend.to_apply(migrations)}
         return [(migration.id, migration.id not in missing) for migration in migrations]
+
+
+def missing_migrations() -> list[str]:
+    """The names of those that are not applied. Waits for no lock and changes nothing."""
+    names = sorted(entry.name.removesuffix(".sql") for entry in _FOLDER.iterdir() if entry.name.endswith(".sql"))
+    with closing(connect(OWNER, "lambda-doctor")) as connection, transaction(connection):
+        if _QUERIES.value(connection, "has_migrations", bool):
+            applied = set(_QUERIES.column(connection, "migrations", str))
+            return [name for name in names if name not in applied]
+    return names
 
 
 @contextmanager

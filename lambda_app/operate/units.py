@@ -2,7 +2,7 @@
 
 import os
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from lambda_app.core.operate.components import Component
@@ -13,9 +13,9 @@ from lambda_app.host.cgroups import read_use
 SYSTEMCTL_TIMEOUT_SECONDS = 20
 
 
-def show_units(table: Iterable[Component]) -> dict[str, UnitSample]:
+def show_units(table: Iterable[Component], properties: Sequence[str] = PROPERTIES) -> dict[str, UnitSample]:
     """What systemd says of each unit of the table, by its name. Raises LambdaError when systemd does not answer."""
-    command = ["systemctl", "show", "--property", ",".join(PROPERTIES), *(row.unit for row in table)]
+    command = ["systemctl", "show", "--property", ",".join(properties), *(row.unit for row in table)]
     try:
         result = subprocess.run(  # noqa: S603 - a fixed command
             command, capture_output=True, text=True, timeout=SYSTEMCTL_TIMEOUT_SECONDS, check=True, env=_environment()

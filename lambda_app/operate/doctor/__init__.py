@@ -1,0 +1,1 @@
+"""Gathers what the doctor judges (core/operate/doctor): units, host, servers. Changes nothing."""
