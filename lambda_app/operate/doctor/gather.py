@@ -5,12 +5,12 @@ from contextlib import closing
 from dataclasses import replace
 from typing import TypeVar
 
-from lambda_app.core.batch.inbox_entries import InboxEntry
 from lambda_app.core.batch.job_files import INBOX
 from lambda_app.core.operate.components import Component
 from lambda_app.core.operate.doctor import things
 from lambda_app.core.operate.doctor.facts import Answer, Blocker, HostFacts, Login, Topic, UnitState
 from lambda_app.core.operate.health import is_as_expected
+from lambda_app.core.operate.units import UnitSample
 from lambda_app.database.connection import READER, Connection, connect
 from lambda_app.errors import LambdaError
 from lambda_app.host.clock import Clock
@@ -30,9 +30,9 @@ def gather_facts(
     config: Settings, clock: Clock, table: tuple[Component, ...], wanted_partitions: int | None
 ) -> HostFacts:
     """Takes some two seconds when all is well, longer when something does not answer or move."""
-    start, uses = clock.monotonic(), sample_uses(sample_units(table))
-    # Before the servers are asked: one that is known to be down is not waited for.
-    units = unit_states(table, sample_units(table), {})
+    start, errors = clock.monotonic(), list[str]()
+    earlier = _sample(table, errors)
+    uses = sample_uses(earlier)
     facts = HostFacts(
         unmasked=unmasked(),
         disks=host.disks(),
@@ -40,28 +40,26 @@ def gather_facts(
         wanted_partitions=wanted_partitions,
         batch_path=str(batch_directory()),
     )
-    facts = _ask_servers(facts, units, config, clock)
+    # A server that is known to be down is not waited for.
+    facts = ask_servers(facts, unit_states(table, earlier, {}), config, clock)
     clock.sleep(max(0.0, start + SAMPLE_SECONDS - clock.monotonic()))
-    units = unit_states(table, sample_units(table), uses)
-    inbox, errors = _inbox(clock)
+    units = unit_states(table, _sample(table, []), uses)
+    inbox = _try(lambda: inbox_entries(batch_directory() / INBOX, clock), errors) or ()
     return replace(
         facts,
         units=units,
         taken_ports=host.taken_ports(units),
         paths=host.path_states(units),
         inbox=inbox,
-        errors=facts.errors + errors,
+        errors=facts.errors + tuple(errors),
     )
 
 
-def _inbox(clock: Clock) -> tuple[tuple[InboxEntry, ...], tuple[str, ...]]:
-    try:
-        return inbox_entries(batch_directory() / INBOX, clock), ()
-    except LambdaError as error:
-        return (), (str(error),)
+def _sample(table: tuple[Component, ...], errors: list[str]) -> dict[str, UnitSample]:
+    return _try(lambda: sample_units(table), errors) or {}
 
 
-def _ask_servers(facts: HostFacts, units: dict[str, UnitState], config: Settings, clock: Clock) -> HostFacts:
+def ask_servers(facts: HostFacts, units: dict[str, UnitState], config: Settings, clock: Clock) -> HostFacts:
     """The facts with those of the servers that can answer."""
     logins: list[Login] = []
     if _can_answer(things.POSTGRESQL, units):

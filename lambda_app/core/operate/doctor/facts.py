@@ -1,6 +1,6 @@
 """What the doctor knows of a host: gathered by operate/doctor, judged by the checks."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -129,7 +129,7 @@ class Blocker:
 
     process: int
     user: str
-    waiting: tuple[str, ...]
+    waiting: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)

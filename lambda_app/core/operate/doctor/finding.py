@@ -51,11 +51,13 @@ def causes(findings: Iterable[Finding]) -> list[Cause]:
             found.append(finding)
         else:
             consequences.setdefault(root.about, []).append(finding)
-    return [Cause(finding, tuple(consequences.pop(finding.about, ()))) for finding in found]
+    explained = [Cause(finding, tuple(consequences.pop(finding.about, ()))) for finding in found]
+    # Findings that follow from each other in a circle: nothing that is wrong may go unsaid.
+    return explained + [Cause(finding) for circle in consequences.values() for finding in circle]
 
 
 def _root(finding: Finding, by_thing: Mapping[str, Finding]) -> Finding:
-    """The first cause, by way of the causes in between. A circle ends where it began."""
+    """The first cause, by way of the causes in between. In a circle, the last before it closes."""
     seen = {finding.about}
     while True:
         above = next((by_thing[thing] for thing in by_thing if thing in finding.follows_from - seen), None)
