@@ -15,7 +15,7 @@ from lambda_app.settings import Settings
 
 def log_ends(config: Settings, connect_ms: int = METADATA_TIMEOUT_MS) -> dict[int, int]:
     """The offset behind the last message of each partition, with the consumer's rights."""
-    with _onlooker(config, connect_ms) as consumer:
+    with _onlooker(config, connect_ms=connect_ms) as consumer:
         partitions = partitions_of(consumer, config)
         return {tp.partition: offset for tp, offset in consumer.end_offsets(partitions, 10_000).items()}
 
