@@ -21,7 +21,7 @@ from lambda_app.operate.inbox import inbox_entries
 from lambda_app.settings import Settings
 
 Result = TypeVar("Result")
-SAMPLE_SECONDS = 2.0
+SAMPLE_SECONDS = 1.2
 # How long a partition that does not move is watched: a new assignment of the group takes some seconds.
 PATIENCE_SECONDS = 10.0
 

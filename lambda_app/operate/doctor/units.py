@@ -116,7 +116,7 @@ def _last_words(unit: str) -> str:
             "--output=cat",
             "--lines=1",
             "--priority=warning",
-            "--since=-10min",
+            "--since=-2min",
             f"--unit={unit}",
         ]
     )

@@ -13,6 +13,8 @@ DROP_INS = "/etc/systemd/system"
 # Held back in nearly all periods: less is what a busy component looks like.
 THROTTLED_RATIO = 0.9
 _AWAY = Where.CONTROLLER
+# How a unit is tried again. A job that waits to be tried again is started at once.
+_RESTARTED = {Kind.SERVICE: "restart", Kind.SETUP: "start", Kind.JOB: "start"}
 _BINARY = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
 
@@ -201,7 +203,7 @@ def _explanations(name: str, state: UnitState, facts: HostFacts) -> frozenset[st
 
 
 def restart_when_down(state: UnitState) -> str:
-    """The end of a command after which a service that is down can work: nothing for one that is up."""
-    if state.component.kind is not Kind.SERVICE or is_as_expected(state.component, state.facts):
+    """The end of a command after which a unit that is down can work: nothing for one that is up."""
+    if state.component.kind not in _RESTARTED or is_as_expected(state.component, state.facts):
         return ""
-    return f" && systemctl restart {things.service_of(state.component)}"
+    return f" && systemctl {_RESTARTED[state.component.kind]} {things.service_of(state.component)}"
