@@ -109,18 +109,11 @@ def _is_stopped(process: int) -> bool:
 
 
 def _last_words(unit: str) -> str:
-    lines = output(
-        [
-            "journalctl",
-            "--no-pager",
-            "--output=cat",
-            "--lines=1",
-            "--priority=warning",
-            "--since=-2min",
-            f"--unit={unit}",
-        ]
-    )
-    return lines.strip().partition("\n")[0][:300]
+    command = ["journalctl", "--no-pager", "--output=cat", "--lines=10", "--priority=warning", "--since=-2min"]
+    lines = output([*command, f"--unit={unit}"]).splitlines()
+    # What systemd and lambda-alert say of the unit begins with its name.
+    own = [line for line in lines if line.strip() and not line.startswith(unit)]
+    return own[-1].strip()[:300] if own else ""
 
 
 def _text(path: Path) -> str:

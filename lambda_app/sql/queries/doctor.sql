@@ -8,7 +8,7 @@ SELECT migration_id::text FROM lambda_migrations._yoyo_migration;
 
 -- read_only --
 -- Whether the owner could change nothing: a setting of the server or the database says so, or it is a standby.
-SELECT current_setting('transaction_read_only') = 'on';
+SELECT setting = 'on' FROM pg_settings WHERE name = 'transaction_read_only';
 
 -- positions --
 -- How far each partition of a topic is stored.

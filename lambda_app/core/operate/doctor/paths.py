@@ -32,7 +32,7 @@ PATHS = (
     NeededPath("/etc/lambda/pg_service.conf", "root", 0o644, _PROGRAMS),
     NeededPath("/var/lib/lambda/batch", "lambda-batch", 0o755, _BATCH),
     NeededPath("/var/lib/lambda/batch/inbox", "lambda-batch", 0o2770, _BATCH),
-    NeededPath("/var/lib/lambda/metrics", "lambda-batch", 0o755, _BATCH),
+    NeededPath("/var/lib/lambda/metrics", "lambda-batch", 0o775, _BATCH),
     NeededPath("/etc/kafka/server.properties", "root", 0o644, ("kafka",)),
     NeededPath("/var/lib/kafka", "kafka", 0o750, ("kafka",)),
     NeededPath("/var/lib/kafka/data", "kafka", 0o750, ("kafka",), is_tree=True),
