@@ -23,7 +23,7 @@ from lambda_app.settings import Settings
 Result = TypeVar("Result")
 SAMPLE_SECONDS = 1.2
 # How long a partition that does not move is watched: a new assignment of the group takes some seconds.
-PATIENCE_SECONDS = 10.0
+PATIENCE_SECONDS = 8.0
 
 
 def gather_facts(

@@ -59,8 +59,8 @@ def needed_paths(units: Mapping[str, tuple[str, tuple[str, ...]]]) -> list[Neede
 def _postgres_data(unit: str) -> NeededPath:
     """The directory of the cluster that Debian's unit serves.
 
-    >>> _postgres_data("postgresql@15-main.service").path
-    '/var/lib/postgresql/15/main'
+    >>> _postgres_data("postgresql@VERSION-main.service").path
+    '/var/lib/postgresql/VERSION/main'
     """
     version = re.sub(r"^postgresql@(.*)-main\.service$", r"\1", unit)
     return NeededPath(f"/var/lib/postgresql/{version}/main", "postgres", 0o700, ("lambda-postgres",), is_tree=True)

@@ -45,7 +45,8 @@ def missing(facts: HostFacts) -> Iterator[Finding]:
 
 def unread(facts: HostFacts) -> Iterator[Finding]:
     """Unit files that were changed since systemd read them."""
-    names = [name for name, state in facts.units.items() if state.needs_reload]
+    # For one that is masked, unmasking reads them.
+    names = [name for name, state in facts.units.items() if state.needs_reload and state.load_state != "masked"]
     if names:
         cause = f"unit files were changed and systemd has not read them: {', '.join(names)}"
         yield Finding(things.RELOAD, cause, "systemctl daemon-reload")

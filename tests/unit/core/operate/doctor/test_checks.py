@@ -124,14 +124,17 @@ def taken(component: str, number: int, unit: str = "") -> HostFacts:
     return replace(facts, taken_ports=(TakenPort(number, UNITS[component].component, 123, "python3", unit),))
 
 
+# Of the Debian that the table is for.
+POSTGRES = UNITS["lambda-postgres"].component.unit.removesuffix(".service")
+POSTGRES_DATA = next(each.needed.path for each in PATHS if each.needed.owner == "postgres")
 LIMITS = "/etc/systemd/system/lambda-consumer.service.d/10-limits.conf"
 # What is wrong, the check, what the cause says, the command.
 CASES = [
     (
-        with_unit("lambda-postgres", load_state="masked", active_state="inactive"),
+        with_unit("lambda-postgres", load_state="masked", active_state="inactive", needs_reload=True),
         "unit masked",
         "lambda-postgres is masked",
-        "systemctl unmask postgresql@15-main && systemctl start lambda-postgres.target",
+        f"systemctl unmask {POSTGRES} && systemctl start lambda-postgres.target",
     ),
     (
         with_unit("kafka", load_state="masked", active_state="inactive"),
@@ -179,10 +182,10 @@ CASES = [
         "ansible-playbook playbooks/app.yml",
     ),
     (
-        with_path("/var/lib/postgresql/15/main", owner="root"),
+        with_path(POSTGRES_DATA, owner="root"),
         "path",
-        "/var/lib/postgresql/15/main belongs to root:postgres, not to postgres",
-        "chown -R postgres:postgres /var/lib/postgresql/15/main",
+        f"{POSTGRES_DATA} belongs to root:postgres, not to postgres",
+        f"chown -R postgres:postgres {POSTGRES_DATA}",
     ),
     (
         replace(HEALTHY, disks=(Disk("/var/lib/kafka", 5 * 2**20, 0.02),)),
