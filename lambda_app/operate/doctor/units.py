@@ -111,8 +111,8 @@ def _is_stopped(process: int) -> bool:
 def _last_words(unit: str) -> str:
     command = ["journalctl", "--no-pager", "--output=cat", "--lines=10", "--priority=warning", "--since=-2min"]
     lines = output([*command, f"--unit={unit}"]).splitlines()
-    # What systemd and lambda-alert say of the unit begins with its name.
-    own = [line for line in lines if line.strip() and not line.startswith(unit)]
+    # What systemd and lambda-alert say of the unit begins so.
+    own = [line for line in lines if line.strip() and not line.startswith((unit, "Failed to start"))]
     return own[-1].strip()[:300] if own else ""
 
 
