@@ -54,8 +54,9 @@ def unit_states(
 
 
 def _was_here(component: Component) -> bool:
-    """Whether Ansible has left traces of it."""
-    return (_SYSTEM / f"{component.unit}.d").is_dir() or (_SYSTEM / "lambda.target.wants" / component.unit).is_symlink()
+    """Whether Ansible has left traces of it. A drop-in of the user's own is none."""
+    limits, enabled = _SYSTEM / f"{component.unit}.d" / _LIMITS, _SYSTEM / "lambda.target.wants" / component.unit
+    return limits.is_file() or enabled.is_symlink()
 
 
 def _state(
