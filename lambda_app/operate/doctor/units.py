@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lambda_app.core.operate.cgroup import CgroupUse
 from lambda_app.core.operate.components import Component
-from lambda_app.core.operate.doctor.facts import Killed, UnitState
+from lambda_app.core.operate.doctor.facts import Killed, UnitState, killed_units
 from lambda_app.core.operate.health import is_as_expected
 from lambda_app.core.operate.units import PROPERTIES, UnitSample, unit_facts
 from lambda_app.host.cgroups import processes, read_use
@@ -18,8 +18,6 @@ _SYSTEM = Path("/etc/systemd/system")
 _LIMITS = "10-limits.conf"
 _LIMIT = re.compile(r"^(CPUQuota|MemoryMax)=", re.MULTILINE)
 _CREDENTIAL = re.compile(r"^LoadCredential=([^:\s]+):", re.MULTILINE)
-# What lambda-alert writes when the kernel, or somebody, has killed a unit.
-_KILLED = re.compile(r"^(\S+) failed \((oom-kill|signal, signal KILL)", re.MULTILINE)
 _ALERTS_SINCE = "-10min"
 # Fewer periods say nothing.
 _LEAST_PERIODS = 10
@@ -44,7 +42,7 @@ def unit_states(
     alerts = output(
         ["journalctl", "--no-pager", "--output=cat", "--identifier=lambda-alert", f"--since={_ALERTS_SINCE}"]
     )
-    killed = {unit: how == "oom-kill" for unit, how in _KILLED.findall(alerts)}
+    killed = killed_units(alerts)
     states = {}
     for component in table:
         sample = samples.get(component.unit)
@@ -60,7 +58,7 @@ def _was_here(component: Component) -> bool:
 
 
 def _state(
-    component: Component, sample: UnitSample, earlier: CgroupUse | None, killed: Mapping[str, bool]
+    component: Component, sample: UnitSample, earlier: CgroupUse | None, killed: Mapping[str, Killed]
 ) -> UnitState:
     properties, facts = sample.properties, unit_facts(None, sample, 0)
     drop_ins = [Path(each) for each in properties.get("DropInPaths", "").split()]
@@ -87,12 +85,10 @@ def _state(
     )
 
 
-def _killed(component: Component, is_down: bool, restarts: int, killed: Mapping[str, bool]) -> Killed | None:
+def _killed(component: Component, is_down: bool, restarts: int, killed: Mapping[str, Killed]) -> Killed | None:
     """A start by hand sets the number of restarts to 0: what was before it is mended."""
-    for_memory = killed.get(component.unit)
-    if for_memory is None or not (is_down or (for_memory and restarts)):
-        return None
-    return Killed(for_memory)
+    found = killed.get(component.unit)
+    return found if found and (is_down or (found.for_memory and restarts)) else None
 
 
 def _throttled(earlier: CgroupUse, later: CgroupUse) -> float | None:

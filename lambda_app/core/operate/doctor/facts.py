@@ -1,5 +1,6 @@
 """What the doctor knows of a host: gathered by operate/doctor, judged by the checks."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -42,6 +43,20 @@ class Killed:
     """A unit was killed a short time ago. With control groups of version 1 systemd does not know by whom."""
 
     for_memory: bool
+
+
+# A line of lambda-alert: how a unit ended.
+_ENDED = re.compile(r"^(\S+) failed \(([^()]*)\)", re.MULTILINE)
+
+
+def killed_units(alerts: str) -> dict[str, Killed]:
+    """The units that were killed when they failed last, by the lines of lambda-alert, oldest first."""
+    ends = dict(_ENDED.findall(alerts))
+    return {unit: Killed(end.startswith("oom-kill")) for unit, end in ends.items() if _is_kill(end)}
+
+
+def _is_kill(end: str) -> bool:
+    return end.startswith("oom-kill") or "signal KILL" in end
 
 
 @dataclass(frozen=True, slots=True)

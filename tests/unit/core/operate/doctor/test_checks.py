@@ -21,6 +21,7 @@ from lambda_app.core.operate.doctor.facts import (
     TakenPort,
     Topic,
     UnitState,
+    killed_units,
 )
 from lambda_app.core.operate.doctor.finding import Where
 from lambda_app.core.operate.doctor.paths import needed_paths
@@ -448,6 +449,17 @@ CASES = [
         "lambda-app status",
     ),
 ]
+
+
+def test_a_unit_was_killed_when_its_last_end_was_a_kill():
+    alerts = (
+        "a.service failed (oom-kill, signal KILL), systemd starts it again after 5s: see journalctl -u a.service\n"
+        "b.service failed (signal, signal KILL), systemd does not start it again: see journalctl -u b.service\n"
+        "c.service failed (signal, signal KILL), systemd starts it again after 5s: see journalctl -u c.service\n"
+        "c.service failed (exit-code, exit status 1), systemd starts it again after 5s: see journalctl -u c.service\n"
+    )
+
+    assert killed_units(alerts) == {"a.service": Killed(True), "b.service": Killed(False)}
 
 
 def test_nothing_is_wrong_on_a_healthy_host():
