@@ -13,13 +13,10 @@ PLAYBOOK = """
   gather_subset: ["!all", "!min", distribution]
   roles: [platform]
   tasks:
-    - ansible.builtin.include_role: {name: "{{ item[0] }}", tasks_from: "{{ item[1] }}"}
-      loop:
-        - [preflight, inventory]
-        - [kafka, preflight]
-        - [lambda_app, preflight]
-        - [pgadmin, preflight]
-        - [monitoring, preflight]
+    - ansible.builtin.include_role: {name: preflight, tasks_from: inventory, public: true}
+    - ansible.builtin.include_role: {name: "{{ item }}", tasks_from: preflight}
+      loop: [kafka, lambda_app, pgadmin, monitoring]
+      when: item in __preflight_roles
 """
 
 
