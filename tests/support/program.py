@@ -12,7 +12,7 @@ import sys
 import tempfile
 import termios
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -45,13 +45,9 @@ def run_on_terminal(environment: Mapping[str, str], *arguments: str, columns: in
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
     with subprocess.Popen(
         [*COMMAND, *arguments], env={**environment, "TERM": "xterm"}, cwd=REPOSITORY, stdout=terminal, stderr=terminal
-    ):
+    ) as process:
         os.close(terminal)
-        written = b""
-        # Linux ends what is read from a terminal with an error.
-        with contextlib.suppress(OSError):
-            while piece := os.read(controller, 65536):
-                written += piece
+        written = b"".join(_pieces(controller, process))
     os.close(controller)
     return written.decode()
 
@@ -75,15 +71,25 @@ def interrupt_on_terminal(
     ) as process:
         os.close(terminal)
         written, is_pressed = b"", False
+        for piece in _pieces(controller, process):
+            written += piece
+            if not is_pressed and written.count(after.encode()) >= times:
+                os.write(controller, b"\x03")
+                is_pressed = True
+    os.close(controller)
+    return written.decode(), process.returncode
+
+
+def _pieces(controller: int, process: subprocess.Popen[bytes]) -> Iterator[bytes]:
+    """What a process writes on its terminal until it ends; a test that is over takes it along."""
+    try:
         # Linux ends what is read from a terminal with an error.
         with contextlib.suppress(OSError):
             while piece := os.read(controller, 65536):
-                written += piece
-                if not is_pressed and written.count(after.encode()) >= times:
-                    os.write(controller, b"\x03")
-                    is_pressed = True
-    os.close(controller)
-    return written.decode(), process.returncode
+                yield piece
+    except BaseException:
+        process.kill()
+        raise
 
 
 class Program:
