@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from lambda_app.database.connection import BATCH, STREAM, connect, transaction
+from lambda_app.host.clock import SystemClock
 from lambda_app.layers import speed_layer
 from lambda_app.stream import positions, writer
 from lambda_app.stream.writer import Writer
@@ -189,7 +190,7 @@ class Layers(RuleBasedStateMachine):
 
     def worker(self, number: int, fault: Fault | None, stolen: Sequence[int] = ()) -> "StreamActor":
         if number not in self.writers:
-            self.writers[number] = Writer(TOPIC, f"host-{number}")
+            self.writers[number] = Writer(TOPIC, f"host-{number}", SystemClock())
         return StreamActor(self, number, (*WORKERS[number], *stolen), fault)
 
     def days_of(self, sent: Iterable[Event | bytes | None]) -> list[date]:
