@@ -99,7 +99,6 @@ def blockers(facts: HostFacts) -> Iterator[Finding]:
     """A session whose locks programs wait for."""
     for each in facts.database.blockers if facts.database else ():
         command = f"runuser -u postgres -- psql -q -c 'SELECT pg_terminate_backend({each.process})'"
-        cause = (
-            f"a session of {each.user} (process {each.process}) holds a lock that {', '.join(each.waiting)} waits for"
-        )
+        waiting = ", ".join(each.waiting)
+        cause = f"a session of {each.user} (process {each.process}) holds a lock, and keeps {waiting} waiting"
         yield Finding(things.BLOCKED, cause, command)

@@ -334,9 +334,9 @@ CASES = [
         ),
     ),
     (
-        with_database(blockers=(Blocker(42, "postgres", ("lambda_stream",)),)),
+        with_database(blockers=(Blocker(42, "postgres", ("lambda_reader", "lambda_stream")),)),
         "lock",
-        "a session of postgres (process 42) holds a lock that lambda_stream waits for",
+        "a session of postgres (process 42) holds a lock, and keeps lambda_reader, lambda_stream waiting",
         "runuser -u postgres -- psql -q -c 'SELECT pg_terminate_backend(42)'",
     ),
     (stopped("kafka"), "unit down", "kafka is stopped: no message is taken or read", "systemctl start kafka"),
