@@ -49,7 +49,7 @@ def measure(platform: PlatformUnderTest) -> Iterator[Figure]:
 def _rules() -> str:
     """All groups of alerts in one file."""
     groups = [render(path).partition("groups:\n")[2] for path in rule_files()]
-    return "groups:\n" + "".join(groups)
+    return "groups:\n" + "\n".join(groups)
 
 
 def _slowest_scrape(prometheus: PrometheusServer) -> float:
