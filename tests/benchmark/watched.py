@@ -1,12 +1,13 @@
 """What it costs the consumer to be watched: a drain while Prometheus asks it and judges all alerts, and one alone."""
 
 from collections.abc import Iterator
+from functools import partial
 
 from tests.benchmark.drain import MESSAGES, Drain, drain_into_empty
 from tests.benchmark.figures import PAIRS, Figure, figure, ratio
 from tests.benchmark.platform_under_test import PlatformUnderTest, fill_topic
 from tests.monitoring.rules import render, rule_files
-from tests.support.processes import directory, free_port
+from tests.support.processes import directory, free_port, wait_until
 from tests.support.prometheus_server import PrometheusServer
 
 TOPIC = "watched"
@@ -26,6 +27,8 @@ def measure(platform: PlatformUnderTest) -> Iterator[Figure]:
         with directory("lambda-prometheus-") as path:
             prometheus = PrometheusServer(path, {"lambda-consumer": port}, _rules(), SCRAPE_SECONDS)
             prometheus.start()
+            # It learns of its targets some seconds after its start.
+            wait_until(partial(prometheus.query, "up"), what="first scrape")
             changes = {"LAMBDA_CONSUME_METRICS_ADDRESS": f"127.0.0.1:{port}"}
             watched.append(drain_into_empty(platform, workers=2, changes=changes, topic=TOPIC))
             slowest.append(_slowest_scrape(prometheus))
