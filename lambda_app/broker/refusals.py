@@ -8,6 +8,7 @@ from typing import Any
 from kafka.net.transport import KafkaSSLTransport, KafkaTCPTransport
 
 from lambda_app import settings
+from lambda_app.core.certificates import with_remedy
 from lambda_app.errors import AccessRefused, BrokerUnavailable, InvalidConfiguration, LambdaError
 from lambda_app.settings import Settings
 
@@ -58,7 +59,7 @@ class Refusals(logging.Handler):
         if "SaslAuthenticationFailed" in reason:
             return AccessRefused(f"{kafka} refuses the user {self._user}: wrong user or password")
         if refused := _CERTIFICATE_REFUSED.search(reason):
-            why = refused[1].strip(" .")
+            why = with_remedy(refused[1].strip(" ."))
             return InvalidConfiguration(f"{kafka} shows a certificate we refuse: {why} (authorities: {authorities})")
         if "X509" in reason:
             return InvalidConfiguration(f"{authorities} holds no certificate of an authority")

@@ -14,6 +14,7 @@ from psycopg2.extensions import TRANSACTION_STATUS_IDLE, connection, cursor, new
 from psycopg2.extras import register_uuid
 
 from lambda_app import settings
+from lambda_app.core.certificates import with_remedy
 from lambda_app.errors import AccessRefused, DatabaseUnavailable, InvalidConfiguration
 from lambda_app.host.environment import passfile_path
 
@@ -110,7 +111,7 @@ def translated_errors() -> Iterator[None]:
     except psycopg2.OperationalError as error:
         text = str(error)
         if error.pgcode is None and _MISCONFIGURATIONS.search(text):
-            raise InvalidConfiguration(f"PostgreSQL connection: {_first_line(error)}") from error
+            raise InvalidConfiguration(f"PostgreSQL connection: {with_remedy(_first_line(error))}") from error
         if error.pgcode is None and _REFUSALS.search(text):
             raise AccessRefused(f"PostgreSQL refuses: {_first_line(error)}") from error
         raise DatabaseUnavailable(f"PostgreSQL is away: {_first_line(error)}") from error

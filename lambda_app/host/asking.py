@@ -1,6 +1,7 @@
 """Questions to many at once, of which none can hold up the others: each is asked by a thread, for a limited time."""
 
 import http.client
+import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
@@ -8,13 +9,16 @@ from concurrent.futures import Future, wait
 from threading import Thread
 from typing import Generic, TypeVar
 
+from lambda_app.core.certificates import with_remedy
 from lambda_app.errors import LambdaError
+from lambda_app.host.environment import authorities_path
 
 T = TypeVar("T")
 # A scrape of a node exporter has a tenth of this.
 ANSWER_LIMIT_BYTES = 8 * 1024 * 1024
 # Hosts of the platform are asked without the proxy of the environment.
-_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+_NO_PROXY = urllib.request.ProxyHandler({})
+_OPENER = urllib.request.build_opener(_NO_PROXY)
 
 
 class NoAnswer(LambdaError):
@@ -56,9 +60,13 @@ def _begin(question: Callable[[], T]) -> "Future[T]":
 
 
 def get(endpoint: str, path: str, seconds: float) -> bytes:
-    """The body of an answer over HTTP, from HOST:PORT; raises NoAnswer, which says why."""
+    """The body of an answer over HTTP, from HOST:PORT or https://HOST:PORT; raises NoAnswer, which says why.
+
+    Who speaks TLS must show a certificate of the platform's authorities.
+    """
     try:
-        with _OPENER.open(f"http://{endpoint}{path}", timeout=seconds) as answer:
+        opener, url = (_trusting(), endpoint) if endpoint.startswith("https://") else (_OPENER, f"http://{endpoint}")
+        with opener.open(f"{url}{path}", timeout=seconds) as answer:
             body = answer.read(ANSWER_LIMIT_BYTES)
     except urllib.error.HTTPError as error:
         error.close()
@@ -68,5 +76,13 @@ def get(endpoint: str, path: str, seconds: float) -> bytes:
         if isinstance(reason, TimeoutError):
             raise NoAnswer(f"{endpoint} does not answer within {seconds:g} s") from error
         detail = reason.strerror if isinstance(reason, OSError) and reason.strerror else str(reason)
+        if isinstance(reason, ssl.SSLCertVerificationError):
+            detail = with_remedy(reason.verify_message.rstrip("."))
         raise NoAnswer(f"{endpoint} does not answer: {detail}") from error
     return bytes(body)
+
+
+def _trusting() -> urllib.request.OpenerDirector:
+    # Read each time: an authority may be replaced while a program goes on.
+    context = ssl.create_default_context(cafile=str(authorities_path()))
+    return urllib.request.build_opener(_NO_PROXY, urllib.request.HTTPSHandler(context=context))

@@ -62,3 +62,8 @@ def components_path() -> Path:
 def hosts_path() -> Path:
     """The list of the platform's hosts that Ansible has written."""
     return Path(os.environ.get("LAMBDA_HOSTS_FILE", "/etc/lambda/hosts.json"))
+
+
+def authorities_path() -> Path:
+    """The certificates of the platform's authorities that Ansible has written; there where something speaks TLS."""
+    return Path(os.environ.get("LAMBDA_AUTHORITIES_FILE", "/etc/lambda/ca.pem"))

@@ -4,17 +4,27 @@ prometheus-client writes and reads the format and speaks HTTP; what the values a
 """
 
 import os
+import socket
+import ssl
 from collections.abc import Callable, Iterable
 from math import isfinite
 from pathlib import Path
+from threading import Thread
+from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, make_server
 
-from prometheus_client import CollectorRegistry, generate_latest, metrics_core, start_http_server
+from prometheus_client import CollectorRegistry, generate_latest, make_wsgi_app, metrics_core
+from prometheus_client.exposition import ThreadingWSGIServer
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
 from lambda_app.core.metrics.kinds import Histogram, Metric, MetricType, Sample
 from lambda_app.core.metrics.scraped import Scraped, ScrapedSample
 from lambda_app.errors import InvalidConfiguration
+from lambda_app.host.environment import credential_path
+
+# For a handshake and a request: whoever connects and says nothing gets no more of it.
+ASKING_SECONDS = 10.0
 
 
 def text(samples: Iterable[Sample]) -> str:
@@ -23,15 +33,55 @@ def text(samples: Iterable[Sample]) -> str:
 
 
 def serve(address: str, collect: Callable[[], Iterable[Sample]]) -> None:
-    """Answers scrapes at HOST:PORT from a thread of its own until the process ends; `collect` runs there.
+    """Answers scrapes at HOST:PORT from threads of its own until the process ends; `collect` runs there.
 
-    Raises InvalidConfiguration when the address is not one, or taken.
+    By TLS when the process has the credential host.pem. Raises InvalidConfiguration when the address is not one, or
+    taken.
     """
     host, _, port = address.rpartition(":")
+    certificate = credential_path("host.pem")
     try:
-        start_http_server(int(port), host.strip("[]"), _registry(collect))
+        family, *_, where = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)[0]
+        context = _tls(certificate) if certificate else None
+        server_class = type("Server", (_Server,), {"address_family": family, "context": context})
+        application = make_wsgi_app(_registry(collect))
+        server: ThreadingWSGIServer = make_server(str(where[0]), int(port), application, server_class, _Silent)
     except (OSError, OverflowError, ValueError) as error:
         raise InvalidConfiguration(f"Metrics cannot be served at {address!r} (HOST:PORT): {error}") from error
+    Thread(target=server.serve_forever, daemon=True).start()
+
+
+class _Silent(WSGIRequestHandler):
+    """Logs no requests."""
+
+    timeout = ASKING_SECONDS
+
+    def log_message(self, *_: Any) -> None:
+        """Nothing."""
+
+
+class _Server(ThreadingWSGIServer):
+    """Shakes hands in the thread of the request: a client that does not would hold up all others else."""
+
+    context: ssl.SSLContext | None = None
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        if self.context is None:
+            super().finish_request(request, client_address)
+            return
+        request.settimeout(ASKING_SECONDS)
+        with self.context.wrap_socket(request, server_side=True) as encrypted:
+            super().finish_request(encrypted, client_address)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Nothing: Prometheus says what it did not get."""
+
+
+def _tls(certificate: Path) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(certificate)
+    return context
 
 
 def write(path: Path, samples: Iterable[Sample]) -> None:

@@ -79,8 +79,8 @@ def addresses(tmp_path: Path, inventory: str, variables: dict[str, object]) -> l
             "cluster",
             {"pgadmin_listen_address": "0.0.0.0"},
             [
-                "Kafka 192.0.2.11:9092 topic transactions, SCRAM-SHA-512, passwords in .secrets/cluster/kafka-*",
-                "pgAdmin http://192.0.2.12:8080 log in as admin@example.com with the password in .secrets/cluster/pgadmin-login",
+                "Kafka 192.0.2.11:9092 topic transactions, SCRAM-SHA-512 over TLS, passwords in .secrets/cluster/kafka-*",
+                "pgAdmin https://192.0.2.12:8080 log in as admin@example.com with the password in .secrets/cluster/pgadmin-login",
                 "PostgreSQL 192.0.2.12:5432 database lambda, user lambda_reader, password in .secrets/cluster/postgres-reader",
                 "Page http://localhost:9090/user/ what runs, how late rows are, which alerts fire",
             ],

@@ -47,7 +47,7 @@ def test_host_of_everything_has_all_groups_and_loopback(tmp_path: Path) -> None:
     groups = ("kafka", "producer", "consumer", "batch", "postgres", "pgadmin", "monitoring")
     assert list(hosts.hosts.values()) == [Host("127.0.0.1", groups)]
     assert hosts.here in hosts.hosts
-    assert hosts.prometheus_address == "127.0.0.1"
+    assert (hosts.prometheus_address, hosts.prometheus_tls) == ("127.0.0.1", False)
 
 
 def test_each_host_of_a_split_knows_itself_and_all_others(tmp_path: Path) -> None:
@@ -59,7 +59,10 @@ def test_each_host_of_a_split_knows_itself_and_all_others(tmp_path: Path) -> Non
     assert len({json.dumps(list(hosts.hosts)) for hosts in lists.values()}) == 1
     first = lists["lambda-split-first"]
     assert first.hosts["lambda-split-first"].groups == ("producer", "consumer", "batch")
-    assert first.hosts["lambda-split-data"] == Host("lambda-split-data.example", ("postgres", "pgadmin", "monitoring"))
+    assert first.hosts["lambda-split-data"] == Host(
+        "lambda-split-data.example", ("postgres", "pgadmin", "monitoring"), metrics_tls=True
+    )
+    assert first.prometheus_tls
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "10.0.0.9"])

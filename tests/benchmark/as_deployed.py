@@ -16,7 +16,7 @@ from tests.support.processes import REPOSITORY
 # Where a test server listens and logs is its own affair.
 _OWN = re.compile(r"port|listen_addresses|log_.*|syslog_.*|.*_file")
 _OWN_OF_KAFKA = re.compile(
-    r"process\.roles|node\.id|log\.dirs|super\.users|allow\.\S*|\S*(?:listener|sasl|quorum|authorizer)\S*"
+    r"process\.roles|node\.id|log\.dirs|super\.users|allow\.\S*|\S*(?:listener|sasl|ssl|quorum|authorizer)\S*"
 )
 # What a test server sets, and the role leaves to Kafka or to the topic.
 _KAFKA_DEFAULTS = {"log.retention.check.interval.ms": "300000", "log.retention.ms": "604800000"}
@@ -30,6 +30,7 @@ def postgres_settings() -> dict[str, str]:
     # In the order in which the later win, as Ansible has it.
     variables = (
         REPOSITORY / "roles/platform/defaults/main/platform.yml",
+        REPOSITORY / "roles/platform/vars/main/tls.yml",
         role / "defaults/main.yml",
         role / "vars/main.yml",
     )
@@ -42,6 +43,8 @@ def postgres_settings() -> dict[str, str]:
                 *["--module-name", "ansible.builtin.template"],
                 *["--args", f"src='{role / 'templates/lambda.conf.j2'}' dest='{rendered}'"],
                 *(f"--extra-vars=@{path}" for path in variables),
+                # As on one host.
+                "--extra-vars=platform_tls=false",
             ],
             check=True,
             capture_output=True,

@@ -20,6 +20,8 @@ class Host(msgspec.Struct, frozen=True):
     # Where its exporters listen, each on the metrics_port of its row.
     metrics_address: str = LOOPBACK
     groups: tuple[str, ...] = ()
+    # Whether they speak TLS.
+    metrics_tls: bool = False
 
 
 class Hosts(msgspec.Struct, frozen=True):
@@ -30,6 +32,7 @@ class Hosts(msgspec.Struct, frozen=True):
     hosts: dict[str, Host]
     # Where Prometheus listens, on the host of the group monitoring.
     prometheus_address: str = LOOPBACK
+    prometheus_tls: bool = False
 
     def others(self) -> dict[str, Host]:
         """All but this one, in the order of the inventory."""
@@ -53,28 +56,34 @@ def has(host: Host, component: Component) -> bool:
 
 
 def metrics_endpoint(hosts: Hosts, name: str, component: Component) -> str | None:
-    """HOST:PORT of a component's metrics as seen from here; None where only the other host itself can reach them.
+    """HOST:PORT of a component's metrics as seen from here, behind https:// where it speaks TLS.
+
+    None where only the other host itself can reach them.
 
     >>> from lambda_app.core.operate.components import Kind
     >>> row = Component("a.service", Kind.SERVICE, "", group="all", metrics_port=9110)
-    >>> hosts = Hosts("a", {"a": Host(), "b": Host("10.0.0.2"), "c": Host()})
+    >>> hosts = Hosts("a", {"a": Host(), "b": Host("10.0.0.2", metrics_tls=True), "c": Host()})
     >>> [metrics_endpoint(hosts, name, row) for name in "abc"]
-    ['127.0.0.1:9110', '10.0.0.2:9110', None]
+    ['127.0.0.1:9110', 'https://10.0.0.2:9110', None]
     """
-    return _endpoint(hosts, name, hosts.hosts[name].metrics_address, component.metrics_port)
+    host = hosts.hosts[name]
+    return _endpoint(hosts, name, host.metrics_address, component.metrics_port, host.metrics_tls)
 
 
 def prometheus_endpoint(hosts: Hosts, table: tuple[Component, ...]) -> tuple[str | None, str | None]:
-    """The host that has Prometheus, and its HOST:PORT as seen from here; either may be None."""
+    """The host that has Prometheus, and its endpoint as seen from here; either may be None."""
     name = next((name for name, host in hosts.hosts.items() if MONITORING in host.groups), None)
     port = next((row.metrics_port for row in table if row.name == "lambda-prometheus"), None)
-    return name, None if name is None else _endpoint(hosts, name, hosts.prometheus_address, port)
+    if name is None:
+        return None, None
+    return name, _endpoint(hosts, name, hosts.prometheus_address, port, hosts.prometheus_tls)
 
 
-def _endpoint(hosts: Hosts, name: str, address: str, port: int | None) -> str | None:
+def _endpoint(hosts: Hosts, name: str, address: str, port: int | None, speaks_tls: bool) -> str | None:
     is_here = name == hosts.here
     if is_here and address in _ALL_ADDRESSES:
         address = LOOPBACK
     if port is None or (address in _LOOPBACKS | _ALL_ADDRESSES and not is_here):
         return None
-    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+    endpoint = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+    return f"https://{endpoint}" if speaks_tls else endpoint

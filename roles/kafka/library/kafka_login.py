@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import os
 import socket
+import ssl
 import struct
 import time
 
@@ -20,7 +21,7 @@ DOCUMENTATION = r"""
 module: kafka_login
 short_description: Tells which users Kafka refuses
 description:
-  - Tries to log in as each user with SCRAM-SHA-512 over SASL_PLAINTEXT, and returns those that were refused.
+  - Tries to log in as each user with SCRAM-SHA-512, in clear or by TLS, and returns those that were refused.
   - Kafka itself cannot say whether a stored SCRAM password is the wanted one.
 options:
   address:
@@ -35,6 +36,9 @@ options:
     description: Password of each user.
     type: dict
     required: true
+  ca_file:
+    description: Certificates of the authorities to trust. With it the broker must speak TLS, by a name that it has.
+    type: path
   timeout_seconds:
     description: How long to wait for the broker to answer.
     type: int
@@ -67,8 +71,10 @@ class Refused(Exception):
 class Connection:
     """A TCP connection that carries Kafka requests, one at a time."""
 
-    def __init__(self, address: str, port: int, timeout: float) -> None:
+    def __init__(self, address: str, port: int, timeout: float, context: "ssl.SSLContext | None" = None) -> None:
         self._socket = socket.create_connection((address, port), timeout)
+        if context:
+            self._socket = context.wrap_socket(self._socket, server_hostname=address)
 
     def close(self) -> None:
         self._socket.close()
@@ -129,11 +135,13 @@ def log_in(connection: Connection, user: str, password: str) -> None:
     _authenticate(connection, f"{client_final},p={base64.b64encode(proof).decode()}".encode())
 
 
-def is_refused(address: str, port: int, user: str, password: str, deadline: float) -> bool:
+def is_refused(
+    address: str, port: int, user: str, password: str, deadline: float, context: "ssl.SSLContext | None" = None
+) -> bool:
     """Try until the broker says yes or no; raises OSError when it says nothing before the deadline."""
     while True:
         try:
-            connection = Connection(address, port, timeout=10)
+            connection = Connection(address, port, timeout=10, context=context)
             try:
                 log_in(connection, user, password)
                 return False
@@ -141,6 +149,8 @@ def is_refused(address: str, port: int, user: str, password: str, deadline: floa
                 connection.close()
         except Refused:
             return True
+        except ssl.SSLCertVerificationError:
+            raise
         except OSError:
             if time.monotonic() > deadline:
                 raise
@@ -153,6 +163,7 @@ def main() -> None:
             "address": {"type": "str", "required": True},
             "port": {"type": "int", "required": True},
             "passwords": {"type": "dict", "required": True, "no_log": True},
+            "ca_file": {"type": "path"},
             "timeout_seconds": {"type": "int", "default": 60},
         },
         supports_check_mode=True,
@@ -160,10 +171,11 @@ def main() -> None:
     options = module.params
     deadline = time.monotonic() + options["timeout_seconds"]
     try:
+        context = ssl.create_default_context(cafile=options["ca_file"]) if options["ca_file"] else None
         refused = [
             user
             for user, password in sorted(options["passwords"].items())
-            if is_refused(options["address"], options["port"], user, password, deadline)
+            if is_refused(options["address"], options["port"], user, password, deadline, context)
         ]
     except OSError as error:
         module.fail_json(msg=f"Kafka does not answer at {options['address']}:{options['port']}: {error}")
