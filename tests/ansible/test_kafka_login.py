@@ -4,16 +4,18 @@ import base64
 import contextlib
 import hashlib
 import hmac
-import socket
 import socketserver
+import ssl
 import struct
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.support import role_modules
+from tests.support.certificates import Certificates, make_certificates
 
 kafka_login = role_modules.load("kafka", "kafka_login")
 
@@ -62,11 +64,17 @@ class Session(socketserver.BaseRequestHandler):
 
     def receive(self, api: int) -> bytes:
         """The body of a request, behind the client's name."""
-        (length,) = struct.unpack(">i", self.request.recv(4, socket.MSG_WAITALL))
-        message = self.request.recv(length, socket.MSG_WAITALL)
+        (length,) = struct.unpack(">i", self.read(4))
+        message = self.read(length)
         assert struct.unpack_from(">h", message)[0] == api
         (name_length,) = struct.unpack_from(">h", message, 8)
         return bytes(message[10 + name_length :])
+
+    def read(self, length: int) -> bytes:
+        data = b""
+        while len(data) < length:
+            data += self.request.recv(length - len(data))
+        return data
 
     def answer(self, error: int, data: str) -> None:
         self.send(struct.pack(">hhi", error, -1, len(data)) + data.encode())
@@ -102,8 +110,15 @@ def running(broker: Broker) -> Iterator[int]:
         broker.server_close()
 
 
-def is_refused(port: int, user: str, password: str, seconds: float = 10) -> bool:
-    return bool(kafka_login.is_refused("127.0.0.1", port, user, password, time.monotonic() + seconds))
+def is_refused(port: int, user: str, password: str, seconds: float = 10, context: ssl.SSLContext | None = None) -> bool:
+    return bool(kafka_login.is_refused("127.0.0.1", port, user, password, time.monotonic() + seconds, context))
+
+
+def speaking_tls(broker: Broker, made: Certificates) -> Broker:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(made.together())
+    broker.socket = context.wrap_socket(broker.socket, server_side=True)
+    return broker
 
 
 @pytest.mark.parametrize(
@@ -134,3 +149,23 @@ def test_broker_that_never_answers_is_an_error_at_the_deadline() -> None:
 def test_broker_without_the_mechanism_is_an_error_and_no_refusal() -> None:
     with running(Broker({}, mechanism="PLAIN")) as port, pytest.raises(OSError, match="does not offer SCRAM-SHA-512"):
         is_refused(port, "admin", "right password", seconds=0)
+
+
+@pytest.mark.parametrize(("password", "refused"), [("right password", False), ("wrong password", True)])
+def test_broker_that_speaks_tls_decides_too(password: str, refused: bool, tmp_path: Path) -> None:
+    made = make_certificates(tmp_path)
+    context = ssl.create_default_context(cafile=made.authority)
+
+    with running(speaking_tls(Broker({"admin": "right password"}), made)) as port:
+        assert is_refused(port, "admin", password, context=context) is refused
+
+
+def test_certificate_of_another_name_is_an_error_at_once(tmp_path: Path) -> None:
+    made = make_certificates(tmp_path, "elsewhere", address=None)
+    context = ssl.create_default_context(cafile=made.authority)
+
+    with (
+        running(speaking_tls(Broker({"admin": "right password"}), made)) as port,
+        pytest.raises(ssl.SSLCertVerificationError, match="mismatch"),
+    ):
+        is_refused(port, "admin", "right password", seconds=60, context=context)

@@ -83,6 +83,28 @@ def test_each_host_of_a_cluster_is_asked_for_what_its_groups_have(tmp_path: Path
     assert found["lambda-alertmanager"] == {"app-1": "127.0.0.1:9095"}
 
 
+@pytest.mark.parametrize(
+    ("inventory", "variables", "encrypted"),
+    [
+        ("local", {}, set()),
+        ("cluster", {"platform_tls": False}, set()),
+        # Prometheus and Alertmanager are asked by loopback.
+        ("cluster", {}, set(MEASURED) - {"lambda-prometheus", "lambda-alertmanager"}),
+        ("cluster", {"monitoring_listen_address": "0.0.0.0"}, set(MEASURED) - {"lambda-alertmanager"}),
+    ],
+)
+def test_what_leaves_loopback_is_asked_by_tls(
+    inventory: str, variables: dict[str, object], encrypted: set[str], tmp_path: Path
+) -> None:
+    jobs = yaml.safe_load(written(tmp_path, inventory, variables)["prometheus.yml"])["scrape_configs"]
+
+    schemes = {job["job_name"]: {each["labels"].get("__scheme__") for each in job["static_configs"]} for job in jobs}
+    assert {name for name, each in schemes.items() if each == {"https"}} == encrypted
+    assert {name for name, each in schemes.items() if each == {None}} == set(MEASURED) - encrypted
+    trusted = {"ca_file": "/etc/lambda/ca.pem"}
+    assert all(job.get("tls_config") == trusted for job in jobs if job["job_name"] in encrypted)
+
+
 def test_alerts_go_to_the_journal_alone_by_default(tmp_path: Path) -> None:
     found = receivers(written(tmp_path, "local", {})["alertmanager.yml"])
 

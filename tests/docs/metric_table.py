@@ -13,7 +13,7 @@ What the platform's own programs say of themselves, in Prometheus' text format. 
 `lambda_app/core/metrics/declared.py` by `python -m tests.docs.metric_table`. A counter begins at 0 with its program;
 labels hold a few known words or numbers, never an id. A histogram `NAME` is read as `NAME_bucket`, `NAME_sum` and
 `NAME_count`. Jobs leave theirs (`lambda_run_*`, `lambda_verify_*`, `lambda_recompute_*`) as files in
-`/var/lib/lambda/metrics` when they end, and the node exporter shows them.
+`/var/lib/lambda/metrics` when they end, and the node exporter shows them; Ansible leaves `lambda_certificate_*` there.
 
 | metric | type | labels | what it says |
 |---|---|---|---|

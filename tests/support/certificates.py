@@ -1,10 +1,16 @@
-"""A certificate authority of the tests' own, and what it signs."""
+"""Certificate authorities of the tests' own, and what they sign."""
 
-import subprocess
+import datetime
+import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
 
-OPTIONS = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+DAY = datetime.timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -12,20 +18,48 @@ class Certificates:
     """Files in PEM."""
 
     authority: Path
-    # Of a server at 127.0.0.1.
+    # Of a server at 127.0.0.1, unless a test asked for another name.
     certificate: Path
     key: Path
 
+    def together(self) -> Path:
+        """Key and certificate in one file, as a host of the platform has them."""
+        path = self.key.with_name("host.pem")
+        path.write_text(self.key.read_text() + self.certificate.read_text(), encoding="utf-8")
+        return path
 
-def make_certificates(directory: Path) -> Certificates:
-    """A new authority each time."""
+
+def make_certificates(directory: Path, *names: str, days: int = 2, address: str | None = "127.0.0.1") -> Certificates:
+    """A new authority each time. With days below 0 the server's certificate has expired."""
     made = Certificates(directory / "authority.pem", directory / "server.pem", directory / "server.key")
-    authority_key = directory / "authority.key"
-    _openssl("-keyout", authority_key, "-out", made.authority, "-subj", "/CN=authority of the tests")
-    signed = ["-CA", made.authority, "-CAkey", authority_key, "-addext", "subjectAltName=IP:127.0.0.1"]
-    _openssl("-keyout", made.key, "-out", made.certificate, "-subj", "/CN=server", *signed)
+    now = datetime.datetime.now(datetime.UTC)
+    authority_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+    issuer, subject = _name("authority of the tests"), _name("server")
+    authority = (
+        x509.CertificateBuilder(issuer, issuer, authority_key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - 10 * DAY)
+        .not_valid_after(now + 10 * DAY)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(authority_key.public_key()), critical=False)
+        .sign(authority_key, hashes.SHA256())
+    )
+    known = [x509.DNSName(name) for name in names]
+    addresses = [x509.IPAddress(ipaddress.ip_address(address))] if address else []
+    certificate = (
+        x509.CertificateBuilder(issuer, subject, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - 9 * DAY)
+        .not_valid_after(now + days * DAY)
+        .add_extension(x509.SubjectAlternativeName([*known, *addresses]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key()), critical=False)
+        .sign(authority_key, hashes.SHA256())
+    )
+    made.authority.write_bytes(authority.public_bytes(serialization.Encoding.PEM))
+    made.certificate.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    plain = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    made.key.write_bytes(key.private_bytes(*plain))
     return made
 
 
-def _openssl(*options: str | Path) -> None:
-    subprocess.run(["openssl", *OPTIONS, *options], check=True, capture_output=True)
+def _name(common_name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])

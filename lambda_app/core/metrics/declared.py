@@ -144,4 +144,11 @@ RECOMPUTE_DAYS = _gauge("lambda_recompute_days", "Closed days that the last run 
 RECOMPUTE_SECONDS = _gauge("lambda_recompute_duration_seconds", "How long that took.")
 RECOMPUTE_TIME = _gauge("lambda_recompute_timestamp_seconds", "When that ended, since 1970.")
 
+# Left by Ansible, for the node exporter.
+CERTIFICATE_END_TIME = _gauge(
+    "lambda_certificate_end_timestamp_seconds",
+    "When a certificate of this host ends, since 1970: its own, and that of the authority.",
+    "certificate",
+)
+
 METRICS = tuple(value for value in list(globals().values()) if isinstance(value, Metric))

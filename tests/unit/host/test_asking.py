@@ -3,12 +3,14 @@
 import subprocess
 import sys
 import time
+from pathlib import Path
 from threading import Event
 
 import pytest
 
 from lambda_app.errors import BrokerUnavailable
 from lambda_app.host.asking import Asked, NoAnswer, get
+from tests.support.certificates import make_certificates
 from tests.support.http_server import answering, hanging
 from tests.support.processes import REPOSITORY, free_port
 
@@ -65,3 +67,49 @@ def test_what_went_wrong_is_said():
         get(endpoint, "/", 0.2)
     with answering("127.0.0.1", port, lambda _: None), pytest.raises(NoAnswer, match=f"^{endpoint} answers 404$"):
         get(endpoint, "/", 5)
+
+
+def test_who_speaks_tls_is_asked_by_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    made, port = make_certificates(tmp_path), free_port()
+    monkeypatch.setenv("LAMBDA_AUTHORITIES_FILE", str(made.authority))
+
+    with answering("127.0.0.1", port, lambda path: f"you asked {path}", made.together()):
+        assert get(f"https://127.0.0.1:{port}", "/metrics", 5) == b"you asked /metrics"
+
+
+@pytest.mark.parametrize(
+    ("names", "days", "address", "said"),
+    [
+        ((), -1, "127.0.0.1", "certificate has expired; renew it: run playbooks/operate/certificates.yml"),
+        (("elsewhere",), 2, None, "certificates_extra_names"),
+    ],
+)
+def test_certificate_that_is_refused_is_said_with_what_to_do(
+    names: tuple[str, ...],
+    days: int,
+    address: str | None,
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    made, port = make_certificates(tmp_path, *names, days=days, address=address), free_port()
+    monkeypatch.setenv("LAMBDA_AUTHORITIES_FILE", str(made.authority))
+
+    with answering("127.0.0.1", port, str, made.together()), pytest.raises(NoAnswer, match=f"127.0.0.1:{port}.*{said}"):
+        get(f"https://127.0.0.1:{port}", "/", 5)
+
+
+def test_certificate_of_a_strange_authority_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "other").mkdir()
+    made, port = make_certificates(tmp_path), free_port()
+    monkeypatch.setenv("LAMBDA_AUTHORITIES_FILE", str(make_certificates(tmp_path / "other").authority))
+
+    with answering("127.0.0.1", port, str, made.together()), pytest.raises(NoAnswer, match="of another authority"):
+        get(f"https://127.0.0.1:{port}", "/", 5)
+
+
+def test_host_that_knows_no_authority_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("LAMBDA_AUTHORITIES_FILE", str(tmp_path / "nowhere.pem"))
+
+    with pytest.raises(NoAnswer, match="No such file"):
+        get("https://127.0.0.1:1", "/", 5)

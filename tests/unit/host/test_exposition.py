@@ -1,6 +1,8 @@
 """What a scrape sees of samples, over HTTP and in a file."""
 
+import http.client
 import socket
+import ssl
 import urllib.request
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import pytest
 from lambda_app.core.metrics.kinds import Histogram, Metric, MetricType
 from lambda_app.errors import InvalidConfiguration
 from lambda_app.host import exposition
+from tests.support.certificates import make_certificates
 
 LAG = Metric("lambda_lag_records", MetricType.GAUGE, "What waits.", ("partition",))
 ROWS = Metric("lambda_rows_total", MetricType.COUNTER, "What is stored.")
@@ -54,6 +57,30 @@ def test_scrape_asks_for_the_samples_each_time() -> None:
     seen = [urllib.request.urlopen(f"http://{address}/metrics", timeout=5).read().decode() for _ in range(2)]
 
     assert [text.splitlines()[-1] for text in seen] == ["lambda_rows_total 1.0", "lambda_rows_total 2.0"]
+
+
+def test_scrape_is_by_tls_where_there_is_a_certificate_and_waits_for_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, port = make_certificates(tmp_path), free_port()
+    made.together()
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    exposition.serve(f"127.0.0.1:{port}", lambda: [ROWS.sample(1)])
+    context = ssl.create_default_context(cafile=made.authority)
+
+    # The first says nothing, the second speaks in clear.
+    with (
+        socket.create_connection(("127.0.0.1", port)),
+        pytest.raises((OSError, http.client.HTTPException)),
+    ):
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5)
+    with (
+        socket.create_connection(("127.0.0.1", port)),
+        urllib.request.urlopen(f"https://127.0.0.1:{port}/metrics", timeout=5, context=context) as answer,
+    ):
+        text = answer.read().decode()
+
+    assert text.splitlines()[-1] == "lambda_rows_total 1.0"
 
 
 @pytest.mark.parametrize("address", ["", "9611", "127.0.0.1:", "127.0.0.1:http", "127.0.0.1:99999"])
