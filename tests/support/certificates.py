@@ -18,6 +18,7 @@ class Certificates:
     """Files in PEM."""
 
     authority: Path
+    authority_key: ec.EllipticCurvePrivateKey
     # Of a server at 127.0.0.1, unless a test asked for another name.
     certificate: Path
     key: Path
@@ -29,19 +30,38 @@ class Certificates:
         return path
 
 
-def make_certificates(directory: Path, *names: str, days: int = 2, address: str | None = "127.0.0.1") -> Certificates:
-    """A new authority each time. With days below 0 the server's certificate has expired."""
-    made = Certificates(directory / "authority.pem", directory / "server.pem", directory / "server.key")
+def make_certificates(
+    directory: Path,
+    *names: str,
+    days: int = 2,
+    address: str | None = "127.0.0.1",
+    unit: str = "host",
+    signed_by: Certificates | None = None,
+) -> Certificates:
+    """What a server needs, of an authority of its own or of that of other certificates.
+
+    With days below 0 the server's certificate has expired.
+    """
+    directory.mkdir(exist_ok=True)
     now = datetime.datetime.now(datetime.UTC)
-    authority_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
-    issuer, subject = _name("authority of the tests"), _name("server")
-    authority = (
-        x509.CertificateBuilder(issuer, issuer, authority_key.public_key(), x509.random_serial_number())
+    issuer = _name(x509.NameAttribute(NameOID.COMMON_NAME, "authority of the tests"))
+    authority_key = signed_by.authority_key if signed_by else ec.generate_private_key(ec.SECP256R1())
+    authority = directory / "authority.pem"
+    authority.write_bytes(
+        signed_by.authority.read_bytes()
+        if signed_by
+        else x509.CertificateBuilder(issuer, issuer, authority_key.public_key(), x509.random_serial_number())
         .not_valid_before(now - 10 * DAY)
         .not_valid_after(now + 10 * DAY)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(authority_key.public_key()), critical=False)
         .sign(authority_key, hashes.SHA256())
+        .public_bytes(serialization.Encoding.PEM)
+    )
+    made = Certificates(authority, authority_key, directory / "server.pem", directory / "server.key")
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = _name(
+        x509.NameAttribute(NameOID.ORGANIZATIONAL_UNIT_NAME, unit), x509.NameAttribute(NameOID.COMMON_NAME, "server")
     )
     known = [x509.DNSName(name) for name in names]
     addresses = [x509.IPAddress(ipaddress.ip_address(address))] if address else []
@@ -54,12 +74,11 @@ def make_certificates(directory: Path, *names: str, days: int = 2, address: str 
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key()), critical=False)
         .sign(authority_key, hashes.SHA256())
     )
-    made.authority.write_bytes(authority.public_bytes(serialization.Encoding.PEM))
     made.certificate.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
     plain = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     made.key.write_bytes(key.private_bytes(*plain))
     return made
 
 
-def _name(common_name: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+def _name(*attributes: x509.NameAttribute) -> x509.Name:
+    return x509.Name(attributes)

@@ -24,7 +24,7 @@ from kafka.admin import (
 )
 from kafka.errors import KafkaError
 
-from tests.support.certificates import make_certificates
+from tests.support.certificates import Certificates, make_certificates
 from tests.support.processes import REPOSITORY, end_with_parent, free_port, wait_until
 
 KAFKA_LIBS = REPOSITORY / ".cache/kafka/libs"
@@ -40,11 +40,13 @@ class KafkaServer:
         directory: Path,
         java_options: Sequence[str] = QUICK_START,
         settings: Mapping[str, object] = MappingProxyType({}),
+        certificates: Certificates | None = None,
     ) -> None:
-        """`settings` go over those that make tests quick."""
+        """`settings` go over those that make tests quick. Without certificates it makes its own."""
         self.directory = directory
         self._java_options = java_options
         self._settings = settings
+        self._certificates = certificates
         self.port = free_port()
         self._sasl_port = free_port()
         self._tls_port = free_port()
@@ -77,12 +79,16 @@ class KafkaServer:
         return f"127.0.0.1:{self._tls_port}"
 
     @property
+    def controller(self) -> str:
+        return f"127.0.0.1:{self._controller_port}"
+
+    @property
     def authority(self) -> Path:
         return self.directory / "authority.pem"
 
     def create(self) -> None:
         assert KAFKA_LIBS.is_dir(), f"no {KAFKA_LIBS}: run roles/kafka/files/download-jars {KAFKA_LIBS}"
-        certificates = make_certificates(self.directory)
+        certificates = self._certificates or make_certificates(self.directory)
         identity = self.directory / "identity.pem"
         identity.write_text(certificates.key.read_text() + certificates.certificate.read_text(), encoding="utf-8")
         clients = (
@@ -92,8 +98,8 @@ class KafkaServer:
         settings: Mapping[str, object] = {
             "process.roles": "broker,controller",
             "node.id": 1,
-            "controller.quorum.bootstrap.servers": f"127.0.0.1:{self._controller_port}",
-            "listeners": f"{clients},CONTROLLER://127.0.0.1:{self._controller_port}",
+            "controller.quorum.bootstrap.servers": self.controller,
+            "listeners": f"{clients},CONTROLLER://{self.controller}",
             "advertised.listeners": clients,
             "controller.listener.names": "CONTROLLER",
             "listener.security.protocol.map": (
