@@ -150,9 +150,9 @@ def test_group_that_is_not_for_us_is_said(setting: Setting) -> None:
 
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_certificate_of_kafka_that_we_do_not_trust_is_said(setting: Setting, program: str, tmp_path: Path) -> None:
-    (tmp_path / "other").mkdir()
     authority = str(make_certificates(tmp_path / "other").authority)
     line = f"Kafka at {setting.kafka.tls_bootstrap_servers} shows a certificate we refuse: unable to get local"
+    line += " issuer certificate; it is of another authority than those that this host trusts"
     setting.assert_refuses(program, line, CONFIGURATION, {"LAMBDA_KAFKA_CA_FILE": authority})
 
     server = setting.kafka.tls_bootstrap_servers.replace("127.0.0.1", "localhost")
@@ -188,10 +188,10 @@ def test_listener_that_asks_for_no_password_is_recognised(setting: Setting, prog
 
 @pytest.fixture
 def certificates(postgres: PostgresServer, tmp_path: Path) -> Iterator[Certificates]:
-    """PostgreSQL speaks TLS, with a certificate of this authority."""
+    """PostgreSQL speaks TLS, with a certificate of this authority; it stands in one file with its key, as on a host."""
     made = make_certificates(tmp_path)
-    shutil.copy(made.certificate, postgres.directory / "data/server.crt")
-    shutil.copy(made.key, postgres.directory / "data/server.key")
+    shutil.copy(made.together(), postgres.directory / "data/server.crt")
+    shutil.copy(made.together(), postgres.directory / "data/server.key")
     for name in ("server.crt", "server.key"):
         shutil.chown(postgres.directory / "data" / name, "postgres")
         (postgres.directory / "data" / name).chmod(0o600)
@@ -254,11 +254,11 @@ def test_consumer_works_when_postgres_shows_a_certificate_we_trust(
 def test_certificate_of_postgres_that_we_do_not_trust_is_said(
     setting: Setting, certificates: Certificates, tmp_path: Path
 ) -> None:
-    (tmp_path / "other").mkdir()
     other = str(make_certificates(tmp_path / "other").authority)
     for mode in ("verify-ca", "verify-full"):
         changes = service_file(setting, sslmode=mode, sslrootcert=other)
-        setting.assert_refuses("consume", "certificate verify failed", CONFIGURATION, changes)
+        line = "certificate verify failed; it has expired, or is of another authority"
+        setting.assert_refuses("consume", line, CONFIGURATION, changes)
 
     changes = service_file(setting, sslmode="verify-full", sslrootcert="/nowhere.pem")
     setting.assert_refuses("consume", 'root certificate file "/nowhere.pem" does not exist', CONFIGURATION, changes)

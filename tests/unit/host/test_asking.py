@@ -100,7 +100,6 @@ def test_certificate_that_is_refused_is_said_with_what_to_do(
 
 
 def test_certificate_of_a_strange_authority_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    (tmp_path / "other").mkdir()
     made, port = make_certificates(tmp_path), free_port()
     monkeypatch.setenv("LAMBDA_AUTHORITIES_FILE", str(make_certificates(tmp_path / "other").authority))
 
