@@ -30,11 +30,13 @@ PLAYBOOK = """
 SIGN = ("preflight", "authority", "certificate")
 
 
-def run(tmp_path: Path, *parts: str, **variables: object) -> subprocess.CompletedProcess[str]:
-    """Runs parts of the role for the inventory cluster, which it does not touch."""
+def run(
+    tmp_path: Path, *parts: str, inventory: Path = PROJECT / "inventory/cluster", **variables: object
+) -> subprocess.CompletedProcess[str]:
+    """Runs parts of the role for the hosts of an inventory, which it does not touch."""
     playbook = tmp_path / "playbook.yml"
     playbook.write_text(PLAYBOOK.format(directory=tmp_path, parts=json.dumps(parts or SIGN)))
-    command = ["ansible-playbook", "--inventory", str(PROJECT / "inventory/cluster"), str(playbook)]
+    command = ["ansible-playbook", "--inventory", str(inventory), str(playbook)]
     environment = os.environ | {
         "ANSIBLE_CONFIG": str(PROJECT / "ansible.cfg"),
         "ANSIBLE_ROLES_PATH": str(PROJECT / "roles"),
@@ -189,6 +191,18 @@ def test_authority_without_its_key_is_refused(copy: Path) -> None:
 
     assert result.returncode == 2
     assert "authority.pem is there without its key: restore authority.key" in " ".join(result.stdout.split())
+
+
+def test_hosts_that_differ_in_whether_they_speak_tls_are_refused(tmp_path: Path) -> None:
+    inventory = tmp_path / "inventory"
+    shutil.copytree(PROJECT / "inventory/cluster", inventory)
+    inventory.joinpath("host_vars").mkdir()
+    inventory.joinpath("host_vars/app-2.yml").write_text("platform_tls: false\n")
+
+    result = run(tmp_path, "preflight", inventory=inventory)
+
+    assert result.returncode == 2
+    assert "platform_tls differs between the hosts of the inventory: set it once" in " ".join(result.stdout.split())
 
 
 def test_metric_is_the_declared_one() -> None:
