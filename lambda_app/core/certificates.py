@@ -2,7 +2,8 @@
 
 import re
 
-_RENEW = "run playbooks/operate/certificates.yml"
+RENEWAL = "playbooks/operate/certificates.yml"
+_RENEW = f"run {RENEWAL}"
 # In this order: libpq says no more than the last of an expired certificate and of one by a strange authority.
 _REMEDIES = (
     (re.compile(r"has expired"), f"renew it: {_RENEW}"),

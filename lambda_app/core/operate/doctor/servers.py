@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from shlex import quote
 
+from lambda_app.core.certificates import RENEWAL
 from lambda_app.core.operate.doctor import things
 from lambda_app.core.operate.doctor.facts import Answer, HostFacts, Login
 from lambda_app.core.operate.doctor.finding import Finding, Where
@@ -48,7 +49,8 @@ def _refused(login: Login) -> Finding:
     follows = frozenset({things.path("/etc/lambda/pg_service.conf"), things.path("/etc/lambda/lambda.env")})
     if login.answer is Answer.MISCONFIGURED:
         cause = f"the connection of {login.user} to {label} is not set up right: {login.said}"
-        return Finding(about, cause, things.playbooks("app"), follows, Where.CONTROLLER)
+        playbook = "operate/certificates" if RENEWAL in login.said else "app"
+        return Finding(about, cause, things.playbooks(playbook), follows, Where.CONTROLLER)
     is_password = "password" in login.said
     what = f"the password in /etc/lambda/credentials/{login.credential} is not the one that {label} has"
     cause = f"{label} refuses {login.user}: {what if is_password else login.said}"

@@ -6,6 +6,7 @@ from datetime import date
 import pytest
 
 from lambda_app.core.batch.inbox_entries import InboxEntry
+from lambda_app.core.certificates import with_remedy
 from lambda_app.core.operate.components import Component, Kind
 from lambda_app.core.operate.doctor.checks import CHECKS, diagnose
 from lambda_app.core.operate.doctor.facts import (
@@ -293,6 +294,15 @@ CASES = [
         "login refused",
         "the connection of lambda_stream to PostgreSQL is not set up right: no such service",
         "ansible-playbook playbooks/app.yml",
+    ),
+    (
+        with_login("lambda_stream", Answer.MISCONFIGURED, with_remedy("SSL error: certificate verify failed")),
+        "login refused",
+        (
+            "the connection of lambda_stream to PostgreSQL is not set up right:"
+            " SSL error: certificate verify failed; it has expired, or is of another authority"
+        ),
+        "ansible-playbook playbooks/operate/certificates.yml",
     ),
     (
         replace(HEALTHY, topic=Topic("transactions", None, exists=False)),
