@@ -32,9 +32,9 @@ def defaults(role: str) -> dict[str, Any]:
 
 
 def table(role: str) -> str:
-    """The Markdown table between START and END."""
+    """The Markdown table between START and END: the options of main, or of the entry points where main has none."""
     rows = ["| option | type | default | what it is |", "|---|---|---|---|"]
-    for name, option in options(role).items():
+    for name, option in (argument_specs(role)["main"]["options"] or options(role)).items():
         default = "required" if option.get("required") else f"`{option['default']}`" if "default" in option else ""
         description = option["description"]
         text = description if isinstance(description, str) else " ".join(description)
