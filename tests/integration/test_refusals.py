@@ -12,9 +12,10 @@ from kafka.admin import ACLOperation, ResourceType
 from tests.support.certificates import Certificates, make_certificates
 from tests.support.consumer_process import ConsumerProcess
 from tests.support.fixtures import Database
+from tests.support.http_server import answering
 from tests.support.kafka_server import KafkaServer
 from tests.support.postgres_server import PostgresServer
-from tests.support.processes import wait_until
+from tests.support.processes import free_port, wait_until
 from tests.support.program import Program
 
 PROGRAMS = ["consume", "produce"]
@@ -158,6 +159,18 @@ def test_certificate_of_kafka_that_we_do_not_trust_is_said(setting: Setting, pro
     server = setting.kafka.tls_bootstrap_servers.replace("127.0.0.1", "localhost")
     line = f"Kafka at {server} shows a certificate we refuse: Hostname mismatch"
     setting.assert_refuses(program, line, CONFIGURATION, {"LAMBDA_KAFKA_BOOTSTRAP_SERVERS": server})
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_certificate_of_kafka_that_has_expired_is_said(setting: Setting, program: str, tmp_path: Path) -> None:
+    expired = make_certificates(tmp_path / "expired", days=-1)
+    server = f"127.0.0.1:{free_port()}"
+    changes = {"LAMBDA_KAFKA_BOOTSTRAP_SERVERS": server, "LAMBDA_KAFKA_CA_FILE": str(expired.authority)}
+    line = f"Kafka at {server} shows a certificate we refuse: certificate has expired; renew it"
+
+    # It gets no further than the handshake, so any server will do.
+    with answering("127.0.0.1", int(server.split(":")[1]), lambda _: None, expired.together()):
+        setting.assert_refuses(program, line, CONFIGURATION, changes)
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
