@@ -16,7 +16,11 @@ TABLE = yaml.safe_load(PROJECT.joinpath("roles/platform/vars/main/components.yml
 # Those that run something, without Debian's own unit, which gets drop-ins.
 OURS = {name: row for name, row in TABLE.items() if "slice" in row and name != "lambda-postgres"}
 POSTGRES_DROP_IN = PROJECT / "roles/postgres/files/20-platform.conf"
-MAX_EXPOSURE = {"kafka.service": 3.0}
+POSTGRES_HARDENING = PROJECT / "roles/postgres/templates/30-hardening.conf.j2"
+# Of systemd-analyze security, from 0 to 10.
+MAX_EXPOSURE = 1.5
+# It looks at all disks and interfaces.
+MAX_EXPOSURE_OF = {"lambda-node-exporter.service": 2.0}
 
 
 def settings(unit: Path) -> list[tuple[str, str]]:
@@ -47,6 +51,15 @@ def verify(root: Path, unit: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
+def exposure(*what: str) -> float:
+    """From 0 (best) to 10."""
+    command = ["systemd-analyze", "security", "--offline=true", *what]
+    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    level = re.search(r"Overall exposure level for \S+: ([0-9.]+)", output)
+    assert level, output
+    return float(level[1])
+
+
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
 def test_unit_is_accepted_by_systemd(unit: Path, tmp_path: Path) -> None:
     install(UNITS, tmp_path)
@@ -69,13 +82,24 @@ def test_verify_refuses_a_unit_with_an_unknown_key(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("unit", SERVICES, ids=lambda unit: unit.name)
 def test_service_is_hardened(unit: Path) -> None:
-    command = ["systemd-analyze", "security", "--offline=true", str(unit)]
-    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert exposure(str(unit)) <= MAX_EXPOSURE_OF.get(unit.name, MAX_EXPOSURE)
 
-    exposure = re.search(r"Overall exposure level for \S+: ([0-9.]+)", output)
 
-    assert exposure
-    assert float(exposure[1]) <= MAX_EXPOSURE.get(unit.name, 2.0)
+def test_debians_unit_of_postgresql_is_hardened_by_its_drop_ins(tmp_path: Path) -> None:
+    unit = Path("/usr/lib/systemd/system/postgresql@.service")
+    instance = "postgresql@test-main.service"
+    drop_ins = tmp_path / f"etc/systemd/system/{instance}.d"
+    drop_ins.mkdir(parents=True)
+    shutil.copy(unit, drop_ins.parent / instance)
+    without = exposure(f"--root={tmp_path}", instance)
+
+    shutil.copy(POSTGRES_DROP_IN, drop_ins)
+    (drop_ins / "30-hardening.conf").write_text(
+        re.sub(r"{{.*}}", "/var/lib/postgresql", POSTGRES_HARDENING.read_text())
+    )
+
+    assert without > 9.0
+    assert exposure(f"--root={tmp_path}", instance) <= MAX_EXPOSURE
 
 
 @pytest.mark.parametrize("component", OURS)
