@@ -20,16 +20,40 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     return make_certificates(tmp_path_factory.mktemp("certificates"), unit="kafka")
 
 
-@pytest.fixture(scope="module")
-def broker(certificates: Certificates, tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaServer]:
-    protocols = "PLAINTEXT:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL,CONTROLLER:SSL"
-    settings = {
+def protocols(controller: str) -> dict[str, object]:
+    clients = "PLAINTEXT:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL"
+    return {
+        "listener.security.protocol.map": f"{clients},CONTROLLER:{controller}",
+        "super.users": "User:ANONYMOUS;User:broker",
+    }
+
+
+def with_certificates(certificates: Certificates) -> dict[str, object]:
+    """The settings of a controller that speaks TLS."""
+    return {
         **dict(OF_THE_ROLE),
         "ssl.keystore.location": certificates.together(),
         "ssl.truststore.location": certificates.authority,
-        "listener.security.protocol.map": protocols,
-        "super.users": "User:ANONYMOUS;User:broker",
+        **protocols("SSL"),
     }
+
+
+def with_password() -> dict[str, object]:
+    """Those of one that does not."""
+    module = "org.apache.kafka.common.security.plain.PlainLoginModule"
+    return {
+        "listener.name.controller.sasl.enabled.mechanisms": "PLAIN",
+        "listener.name.controller.plain.sasl.jaas.config": (
+            f'{module} required username="broker" password="word" user_broker="word";'
+        ),
+        "sasl.mechanism.controller.protocol": "PLAIN",
+        **protocols("SASL_PLAINTEXT"),
+    }
+
+
+@pytest.fixture(scope="module")
+def broker(certificates: Certificates, tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaServer]:
+    settings = with_certificates(certificates)
     server = KafkaServer(tmp_path_factory.mktemp("kafka"), settings=settings, certificates=certificates)
     # It answers when the broker has come through to the controller.
     server.create()
@@ -92,3 +116,20 @@ def test_controller_takes_nobody_without_a_certificate_of_its_authority(
 
     assert answer.returncode != 0
     assert "LeaderId" not in answer.stdout
+
+
+def test_broker_with_data_begins_and_ceases_to_speak_tls_by_a_restart(
+    certificates: Certificates, tmp_path: Path
+) -> None:
+    server = KafkaServer(tmp_path, settings=with_password(), certificates=certificates)
+    server.create()
+    server.create_topic("kept")
+    server.produce("kept", [b"value"] * 8)
+
+    for settings in (with_certificates(certificates), with_password()):
+        server.stop()
+        server.configure(settings)
+        server.start()
+        assert sum(server.log_ends("kept").values()) == 8
+
+    server.stop()

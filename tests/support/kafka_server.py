@@ -88,6 +88,18 @@ class KafkaServer:
 
     def create(self) -> None:
         assert KAFKA_LIBS.is_dir(), f"no {KAFKA_LIBS}: run roles/kafka/files/download-jars {KAFKA_LIBS}"
+        self.configure(self._settings)
+        cluster_id = self._java("kafka.tools.StorageTool", "random-uuid").strip().splitlines()[-1]
+        users = [
+            f"--add-scram=SCRAM-SHA-512=[name={user},password={self.password}]"
+            for user in ("lambda-consumer", "lambda-producer")
+        ]
+        format_storage = ("kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(self._config))
+        self._java(*format_storage, "--standalone", *users)
+        self.start()
+
+    def configure(self, settings: Mapping[str, object]) -> None:
+        """Writes other settings over those that make tests quick, for the next start."""
         certificates = self._certificates or make_certificates(self.directory)
         identity = self.directory / "identity.pem"
         identity.write_text(certificates.key.read_text() + certificates.certificate.read_text(), encoding="utf-8")
@@ -95,7 +107,7 @@ class KafkaServer:
             f"PLAINTEXT://{self.bootstrap_servers},SASL_PLAINTEXT://{self.sasl_bootstrap_servers}"
             f",SASL_SSL://{self.tls_bootstrap_servers}"
         )
-        settings: Mapping[str, object] = {
+        all_settings: Mapping[str, object] = {
             "process.roles": "broker,controller",
             "node.id": 1,
             "controller.quorum.bootstrap.servers": self.controller,
@@ -126,18 +138,10 @@ class KafkaServer:
             "log.retention.check.interval.ms": 500,
             # Half a minute after the start, records that a test gave an old time would begin to vanish.
             "log.retention.ms": -1,
-            **self._settings,
+            **settings,
         }
-        text = "".join(f"{key}={value}\n" for key, value in settings.items())
+        text = "".join(f"{key}={value}\n" for key, value in all_settings.items())
         self._config.write_text(text, encoding="utf-8")
-        cluster_id = self._java("kafka.tools.StorageTool", "random-uuid").strip().splitlines()[-1]
-        users = [
-            f"--add-scram=SCRAM-SHA-512=[name={user},password={self.password}]"
-            for user in ("lambda-consumer", "lambda-producer")
-        ]
-        format_storage = ("kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(self._config))
-        self._java(*format_storage, "--standalone", *users)
-        self.start()
 
     def start(self) -> None:
         with (self.directory / "log").open("ab") as log:
