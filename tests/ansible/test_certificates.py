@@ -31,12 +31,16 @@ SIGN = ("preflight", "authority", "certificate")
 
 
 def run(
-    tmp_path: Path, *parts: str, inventory: Path = PROJECT / "inventory/cluster", **variables: object
+    tmp_path: Path,
+    *parts: str,
+    inventory: Path = PROJECT / "inventory/cluster",
+    options: tuple[str, ...] = (),
+    **variables: object,
 ) -> subprocess.CompletedProcess[str]:
     """Runs parts of the role for the hosts of an inventory, which it does not touch."""
     playbook = tmp_path / "playbook.yml"
     playbook.write_text(PLAYBOOK.format(directory=tmp_path, parts=json.dumps(parts or SIGN)))
-    command = ["ansible-playbook", "--inventory", str(inventory), str(playbook)]
+    command = ["ansible-playbook", *options, "--inventory", str(inventory), str(playbook)]
     environment = os.environ | {
         "ANSIBLE_CONFIG": str(PROJECT / "ansible.cfg"),
         "ANSIBLE_ROLES_PATH": str(PROJECT / "roles"),
@@ -203,6 +207,14 @@ def test_hosts_that_differ_in_whether_they_speak_tls_are_refused(tmp_path: Path)
 
     assert result.returncode == 2
     assert "platform_tls differs between the hosts of the inventory: set it once" in " ".join(result.stdout.split())
+
+
+def test_nothing_is_created_where_nothing_speaks_tls(tmp_path: Path) -> None:
+    # What is left to do is on the host: this one is only looked at.
+    result = run(tmp_path, "main", options=("--check",), platform_tls=False)
+
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert not tmp_path.joinpath("secrets/ca").exists()
 
 
 def test_metric_is_the_declared_one() -> None:
